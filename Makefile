@@ -5,17 +5,20 @@
 
 BUILD    ?= build
 CC       ?= gcc
-MARCH    ?= native
+# One program for every machine of the last ten years; loops that gain by wider vectors are built for those, too, and chosen when
+# it starts (common/base/vectors.h). MARCH=native is for the processor of this machine alone, MARCH=x86-64-v2 for older ones.
+MACHINE  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+MARCH    ?= $(or $(MARCH_$(MACHINE)),native)
+MARCH_x86_64  := x86-64-v3
+MARCH_aarch64 := armv8-a
 SAN      ?=
 OPT      ?= -O3
 # What runs before smelter has looked whether the processor has what MARCH uses is built for the oldest (common/process/instructions.h).
-OLDEST   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),x86-64,$(MARCH))
+OLDEST   := $(if $(filter x86_64,$(MACHINE)),x86-64,$(MARCH))
 OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c common/base/log.c common/base/printable.c common/base/terminal.c
 MARCH_OF = $(MARCH)
 # Tests that find the same in every build, or that sanitizers make long and find nothing in.
 ALIKE    := unit/test_lint.sh unit/test_tidy.sh unit/test_shells.sh unit/test_report_size
-# What most processors have: the sanitizers' build is of this, so that a portable build is tested, too.
-PORTABLE := $(if $(filter x86-64,$(OLDEST)),x86-64-v3,$(MARCH))
 PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib snappy liblz4
 
 # -ffp-contract=off: the same expression gives the same bits in every build and on every vector width. -fsigned-char: ARM's char is
@@ -132,7 +135,7 @@ readme: all ## run the demo, and put its table into README.md and its picture in
 	@tests/readme.sh $(BUILD)
 
 sanitize: ## unit and kernel tests, and the replay of fuzz targets, under the address and the undefined-behaviour sanitizer (a part of .ci/run)
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize MARCH=$(PORTABLE) OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests build-fuzzers
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-sanitize OPT=-O1 SAN="$(SANITIZED)" all build-unit-tests build-fuzzers
 	@ASAN_OPTIONS=detect_leaks=0 TEST_TIMEOUT=600 TEST_WITHOUT="$(ALIKE)" tests/run.sh build-sanitize unit kernels fuzz
 
 asan: ## all tests under the address sanitizer

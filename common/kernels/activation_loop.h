@@ -10,6 +10,7 @@
 #ifndef SMELTER_ACTIVATION_LOOP_H
 #define SMELTER_ACTIVATION_LOOP_H
 
+#include "common/base/vectors.h"
 #include "common/kernels/activation.h"
 
 typedef struct value_slope {
@@ -31,7 +32,7 @@ static inline float clamp(float x, float least, float most)
 #define ACTIVATION_DEFINE(word, beta_meaning) ACTIVATION_DEFINE_AS(word, beta_meaning, NULL)
 
 #define ACTIVATION_DEFINE_KEEPING(word, beta_meaning) \
-    static void forward_keeping(float *y, float *slope, const float *x, int64_t n, const activation_shape_t *shape) \
+    WIDE static void forward_keeping(float *y, float *slope, const float *x, int64_t n, const activation_shape_t *shape) \
     { \
         const constants_t constants = prepare(shape); \
         const float clip = (float)shape->clip; \
@@ -46,14 +47,14 @@ static inline float clamp(float x, float least, float most)
     ACTIVATION_DEFINE_AS(word, beta_meaning, forward_keeping)
 
 #define ACTIVATION_DEFINE_AS(word, beta_meaning, keeping) \
-    static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape) \
+    WIDE static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape) \
     { \
         const constants_t constants = prepare(shape); \
         const float clip = (float)shape->clip; \
         _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = clamp(evaluate(x[i], constants).value, -clip, clip); \
     } \
 \
-    static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape) \
+    WIDE static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape) \
     { \
         const constants_t constants = prepare(shape); \
         const float clip = (float)shape->clip; \

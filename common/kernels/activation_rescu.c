@@ -3,18 +3,19 @@
  * beta).
  *
  * Each piece is f(x) = v + u (s + m u) with u = x - knot to its left (the left end takes the first knot); which piece an
- * element is in is found by going through the knots, 16 elements at a time. With knots [-1, 1] and slopes [0, 1] it is
- * SmeLU. */
+ * element is in is found by going through the knots, a register of elements at a time. With knots [-1, 1] and slopes [0, 1] it
+ * is SmeLU. */
 #include <string.h>
 
 #include "common/base/status.h"
+#include "common/base/vectors.h"
 #include "common/kernels/activation_loop.h"
 
 /* Functions of this file hand groups to each other, also where the processor has no register as wide. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-#define GROUP 16     /* elements that go through the knots together: one AVX-512 or two AVX registers */
-#define KNOTS_MAX 64 /* no list of a configuration is longer */
+#define GROUP (VECTOR_BYTES / (int)sizeof(float)) /* elements that go through the knots together: a register */
+#define KNOTS_MAX 64                              /* no list of a configuration is longer */
 
 typedef struct piece {
     float start, value, slope, half_bend; /* knot, v, s, m */
@@ -41,8 +42,8 @@ static void prepare(const activation_shape_t *shape, parabola_pieces_t *pieces)
     }
 }
 
-typedef float floats_t __attribute__((vector_size(GROUP * sizeof(float))));
-typedef int32_t bits_t __attribute__((vector_size(GROUP * sizeof(float))));
+typedef float floats_t __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t bits_t __attribute__((vector_size(VECTOR_BYTES)));
 
 /* a where the mask is set, else b: written with bits, because a conditional in a loop over knots becomes a branch. */
 static inline floats_t choose(bits_t mask, floats_t a, floats_t b)
@@ -90,7 +91,7 @@ static inline void store(float *at, floats_t group, int64_t left)
         memcpy(at, &group, (size_t)left * sizeof *at);
 }
 
-static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)
+WIDE static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)
 {
     parabola_pieces_t pieces;
     prepare(shape, &pieces);
@@ -102,7 +103,7 @@ static void forward(float *y, const float *x, int64_t n, const activation_shape_
     }
 }
 
-static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)
+WIDE static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)
 {
     parabola_pieces_t pieces;
     prepare(shape, &pieces);

@@ -3,8 +3,10 @@
 #include <stdint.h>
 #include <string.h>
 
-void cross_forward(float *restrict y, float *restrict a, const float *restrict x0, const float *x, const float *restrict b,
-                   int rows, int width)
+#include "common/base/vectors.h"
+
+WIDE void cross_forward(float *restrict y, float *restrict a, const float *restrict x0, const float *x, const float *restrict b,
+                        int rows, int width)
 {
     for (int r = 0; r < rows; r++) {
         const int64_t at = (int64_t)r * width;
@@ -33,8 +35,8 @@ static inline __attribute__((always_inline)) void backward(float *restrict da, f
         }
 }
 
-void cross_backward(float *restrict da, float *restrict dx0, bool adds, float *restrict db, const float *restrict g,
-                    const float *restrict x0, const float *restrict a, int rows, int width)
+WIDE void cross_backward(float *restrict da, float *restrict dx0, bool adds, float *restrict db, const float *restrict g,
+                         const float *restrict x0, const float *restrict a, int rows, int width)
 {
     if (!dx0)
         backward(da, NULL, false, db, g, x0, a, rows, width);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/vectors.h"
 #include "common/kernels/gemm.h"
 #include "common/kernels/reduce.h"
 
@@ -36,8 +37,8 @@ static inline __attribute__((always_inline)) void forward(float *restrict z, flo
     }
 }
 
-void fm_forward(float *restrict z, float *restrict s, const float *restrict x, const float *restrict v, int rows,
-                fm_shape_t shape, float *restrict scratch)
+WIDE void fm_forward(float *restrict z, float *restrict s, const float *restrict x, const float *restrict v, int rows,
+                     fm_shape_t shape, float *restrict scratch)
 {
     float p[16];
     if (shape.dim == 8)
@@ -81,9 +82,9 @@ static inline __attribute__((always_inline)) void fields_backward_of(float *rest
 
 /* dv_i = sum over rows of dz x_i (s - x_i v_i)  and  dx_i := or += dz <v_i, s - x_i v_i>, each by a product with all sums and
  * what number i has in them itself. scratch: [2 rows + 2][numeric]. */
-static void numbers_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz,
-                             const float *restrict s, const float *restrict x, const float *restrict v, int rows,
-                             fm_shape_t shape, float *restrict scratch)
+WIDE static void numbers_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz,
+                                  const float *restrict s, const float *restrict x, const float *restrict v, int rows,
+                                  fm_shape_t shape, float *restrict scratch)
 {
     const int n = shape.numeric, dim = shape.dim;
     const int64_t columns = (int64_t)shape.fields * dim + n, first = columns - n;
@@ -119,8 +120,8 @@ int64_t fm_scratch(int rows, fm_shape_t shape)
     return (2 * (int64_t)rows + 2) * shape.numeric;
 }
 
-void fm_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz, const float *restrict s,
-                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, float *restrict scratch)
+WIDE void fm_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz, const float *restrict s,
+                      const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, float *restrict scratch)
 {
     if (dx && adds)
         fields_backward_of(dx, true, dz, s, x, rows, shape);

@@ -2,6 +2,7 @@
  * expression for all three pieces, since q is 0 left and 1 right of the joints, and continuous at both. */
 #include "common/kernels/gsmelu.h"
 
+#include "common/base/vectors.h"
 #include "common/kernels/gsmelu_element.h"
 
 void gsmelu_project(float *set, int64_t n)
@@ -29,7 +30,7 @@ static inline float half_bend_of(float left, float right, float width)
     return (right - left) / (width + width);
 }
 
-void gsmelu_forward(float *y, const float *x, const float *restrict set, int64_t n, float clip)
+WIDE void gsmelu_forward(float *y, const float *x, const float *restrict set, int64_t n, float clip)
 {
     const float *alpha = set + GSMELU_ALPHA * n, *beta = set + GSMELU_BETA * n, *level = set + GSMELU_LEVEL * n;
     const float *left = set + GSMELU_LEFT * n, *right = set + GSMELU_RIGHT * n;
@@ -40,8 +41,8 @@ void gsmelu_forward(float *y, const float *x, const float *restrict set, int64_t
     }
 }
 
-void gsmelu_backward(float *dx, float *restrict dset, const float *dy, const float *restrict x, const float *restrict set,
-                     int64_t n, float clip)
+WIDE void gsmelu_backward(float *dx, float *restrict dset, const float *dy, const float *restrict x, const float *restrict set,
+                          int64_t n, float clip)
 {
     const float *alpha = set + GSMELU_ALPHA * n, *beta = set + GSMELU_BETA * n, *level = set + GSMELU_LEVEL * n;
     const float *left = set + GSMELU_LEFT * n, *right = set + GSMELU_RIGHT * n;

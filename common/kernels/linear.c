@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "common/base/vectors.h"
 #include "common/kernels/reduce.h"
 
-void linear_forward(float *restrict z, const float *restrict x, const float *restrict w, float bias, int rows, int columns,
-                    int64_t stride)
+WIDE void linear_forward(float *restrict z, const float *restrict x, const float *restrict w, float bias, int rows, int columns,
+                         int64_t stride)
 {
     for (int r = 0; r < rows; r++) {
         const float *row = x + r * stride;
@@ -26,8 +27,8 @@ static inline __attribute__((always_inline)) void add_four(float *restrict dw, c
         dw[i] = (((dw[i] + d0 * x[i]) + d1 * x1[i]) + d2 * x2[i]) + d3 * x3[i];
 }
 
-static void weight_gradient(float *restrict dw, const float *restrict dz, const float *restrict x, int rows, int columns,
-                            int64_t stride)
+WIDE static void weight_gradient(float *restrict dw, const float *restrict dz, const float *restrict x, int rows, int columns,
+                                 int64_t stride)
 {
     int r = 0;
     for (; r + 4 <= rows; r += 4)
@@ -37,8 +38,8 @@ static void weight_gradient(float *restrict dw, const float *restrict dz, const 
             dw[i] += dz[r] * x[r * stride + i];
 }
 
-void linear_backward(float *restrict dw, float *restrict dbias, float *restrict dx, bool adds, const float *restrict dz,
-                     const float *restrict x, const float *restrict w, int rows, int columns, int64_t stride)
+WIDE void linear_backward(float *restrict dw, float *restrict dbias, float *restrict dx, bool adds, const float *restrict dz,
+                          const float *restrict x, const float *restrict w, int rows, int columns, int64_t stride)
 {
     memset(dw, 0, (size_t)columns * sizeof *dw);
     *dbias = 0.0f;

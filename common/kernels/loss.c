@@ -1,6 +1,7 @@
 #include "common/kernels/loss.h"
 
 #include "common/base/status.h"
+#include "common/base/vectors.h"
 #include "common/kernels/loss_math.h"
 
 #define LOSS_ENTRY(word, constant, meaning) &loss_##word,
@@ -12,7 +13,7 @@ const loss_t *loss_get(int kind)
     return table[kind];
 }
 
-void loss_probability(float *p, const float *z, int64_t n)
+WIDE void loss_probability(float *p, const float *z, int64_t n)
 {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {

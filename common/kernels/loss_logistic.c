@@ -1,11 +1,12 @@
 /* Logistic loss: -y log p - (1-y) log(1-p) = max(z, 0) - y z + log(1 + exp(-|z|)), whose gradient is p - y. */
 #include <math.h>
 
+#include "common/base/vectors.h"
 #include "common/kernels/loss.h"
 #include "common/kernels/loss_math.h"
 #include "common/math/real.h"
 
-static void value(float *restrict loss, const float *restrict z, const float *restrict y, int64_t n)
+WIDE static void value(float *restrict loss, const float *restrict z, const float *restrict y, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         double logit = z[i], e = exp_of_negative(-__builtin_fabs(logit));

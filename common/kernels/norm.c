@@ -4,10 +4,11 @@
 
 #include <math.h>
 
+#include "common/base/vectors.h"
 #include "common/kernels/reduce.h"
 #include "common/math/real.h"
 
-float norm_layer_forward(float *xhat, const float *x, int64_t n)
+WIDE float norm_layer_forward(float *xhat, const float *x, int64_t n)
 {
     float sum, squares;
 #define VALUE(AT) (AT(x))
@@ -22,7 +23,7 @@ float norm_layer_forward(float *xhat, const float *x, int64_t n)
     return rstd;
 }
 
-void norm_layer_backward(float *dx, const float *dxhat, const float *xhat, float rstd, int64_t n)
+WIDE void norm_layer_backward(float *dx, const float *dxhat, const float *xhat, float rstd, int64_t n)
 {
     float sum, product;
 #define GRADIENT(AT) (AT(dxhat))
@@ -35,15 +36,15 @@ void norm_layer_backward(float *dx, const float *dxhat, const float *xhat, float
         dx[i] = rstd * (dxhat[i] - mean - xhat[i] * slope);
 }
 
-void norm_affine_forward(float *y, const float *xhat, const float *gain, const float *bias, int64_t n)
+WIDE void norm_affine_forward(float *y, const float *xhat, const float *gain, const float *bias, int64_t n)
 {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++)
         y[i] = gain[i] * xhat[i] + bias[i];
 }
 
-void norm_affine_backward(float *dxhat, float *restrict dgain, float *restrict dbias, const float *dy,
-                          const float *restrict xhat, const float *restrict gain, int64_t n)
+WIDE void norm_affine_backward(float *dxhat, float *restrict dgain, float *restrict dbias, const float *dy,
+                               const float *restrict xhat, const float *restrict gain, int64_t n)
 {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
@@ -102,7 +103,7 @@ static float scale_to(float v, float norm)
     return norm == 0.0f ? 0.0f : v / norm;
 }
 
-float norm_weight_forward(float *restrict used, const float *restrict w, int64_t n, float v, float p)
+WIDE float norm_weight_forward(float *restrict used, const float *restrict w, int64_t n, float v, float p)
 {
     const float norm = norm_of(w, n, p), scale = scale_to(v, norm);
     for (int64_t i = 0; i < n; i++)
@@ -110,14 +111,14 @@ float norm_weight_forward(float *restrict used, const float *restrict w, int64_t
     return norm;
 }
 
-void norm_weight_project(float *w, int64_t n, float v, float p)
+WIDE void norm_weight_project(float *w, int64_t n, float v, float p)
 {
     const float scale = scale_to(v, norm_of(w, n, p));
     for (int64_t i = 0; i < n; i++)
         w[i] *= scale;
 }
 
-void norm_weight_backward(float *restrict dw, const float *restrict w, float norm, int64_t n, float v, float p)
+WIDE void norm_weight_backward(float *restrict dw, const float *restrict w, float norm, int64_t n, float v, float p)
 {
     if (norm == 0.0f) {
         for (int64_t i = 0; i < n; i++)

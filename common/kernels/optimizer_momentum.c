@@ -1,5 +1,6 @@
 /* Gradient descent with momentum: v := mu v + g; w -= lr v   (Polyak 1964), or, with nesterov,
  *     w -= lr (g + mu v)   (Nesterov 1983, as Sutskever et al. 2013 write it for the point ahead) */
+#include "common/base/vectors.h"
 #include "common/kernels/optimizer.h"
 
 static int64_t state_floats(int64_t n)
@@ -14,8 +15,8 @@ static void init(float *s, const float *w, int64_t n, const optimizer_settings_t
         s[i] = 0.0f;
 }
 
-static void apply(float *restrict w, float *restrict s, const float *restrict g, int64_t n,
-                  const optimizer_settings_t *settings)
+WIDE static void apply(float *restrict w, float *restrict s, const float *restrict g, int64_t n,
+                       const optimizer_settings_t *settings)
 {
     const float rate = settings->learning_rate, decay = settings->momentum;
     const float of_g = settings->nesterov ? 1.0f : 0.0f, of_s = settings->nesterov ? decay : 1.0f;

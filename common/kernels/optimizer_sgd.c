@@ -1,4 +1,5 @@
 /* Stochastic gradient descent: w -= lr g */
+#include "common/base/vectors.h"
 #include "common/kernels/optimizer.h"
 
 static int64_t state_floats(int64_t n)
@@ -12,8 +13,8 @@ static void init(float *s, const float *w, int64_t n, const optimizer_settings_t
     (void)s, (void)w, (void)n, (void)settings;
 }
 
-static void apply(float *restrict w, float *restrict s, const float *restrict g, int64_t n,
-                  const optimizer_settings_t *settings)
+WIDE static void apply(float *restrict w, float *restrict s, const float *restrict g, int64_t n,
+                       const optimizer_settings_t *settings)
 {
     (void)s;
     const float rate = settings->learning_rate;

@@ -7,15 +7,8 @@
 #include <string.h>
 
 #include "common/base/hash.h"
+#include "common/base/vectors.h"
 #include "common/kernels/gemm.h"
-
-#if defined(__AVX512F__)
-#define VECTOR_BITS 512
-#elif defined(__AVX__)
-#define VECTOR_BITS 256
-#else
-#define VECTOR_BITS 128
-#endif
 
 enum { ROWS = 37, IN = 53, OUT = 29, POINTS = 4096 }; /* with a few hundred points the variants of exp agree in all of them */
 
@@ -32,6 +25,16 @@ static const char *libm_variant(void)
 #else
     return "of one variant";
 #endif
+}
+
+/* Of our own kernels here. */
+static int vector_bits(void)
+{
+#if HAS_WIDE
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return 512;
+#endif
+    return 8 * VECTOR_BYTES;
 }
 
 /* Numbers without a pattern, the same everywhere: of (-1, 1). */
@@ -76,15 +79,23 @@ const processor_t *processor_here(void)
     int words = (int)strcspn(blas, " ,");
     words += blas[words] == ' ' ? 1 + (int)strcspn(blas + words + 1, " ,") : 0; /* "OpenBLAS 0.3.21" */
     snprintf(here.name, sizeof here.name, "%.*s kernel %.24s, glibc %s %s, %d-bit vectors", words < 32 ? words : 32, blas,
-             kernel ? kernel + strlen(", kernel ") : "unknown", gnu_get_libc_version(), libm_variant(), VECTOR_BITS);
+             kernel ? kernel + strlen(", kernel ") : "unknown", gnu_get_libc_version(), libm_variant(), vector_bits());
     gemm_init();
     here.probe = probe_libm(probe_gemm(0));
     return &here;
 }
 
+/* The width of vectors, which changes no bit, is the last of a name, and left out. */
+static size_t counting(const char *name)
+{
+    const char *last = strrchr(name, ',');
+    return last && strstr(last, "-bit vectors") ? (size_t)(last - name) : strlen(name);
+}
+
 bool processor_is_same(const processor_t *a, const processor_t *b)
 {
-    return strcmp(a->name, b->name) == 0 && a->probe == b->probe;
+    const size_t length = counting(a->name);
+    return length == counting(b->name) && memcmp(a->name, b->name, length) == 0 && a->probe == b->probe;
 }
 
 const char *processor_text(const processor_t *processor, char text[PROCESSOR_TEXT_BYTES])

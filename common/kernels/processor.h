@@ -1,11 +1,10 @@
 /* processor.h - what the bits of a result depend on, beside program, data and configuration: which matrix kernels the BLAS
- * library has chosen for this processor. Two more are compared with it, which decide nothing since elementary functions are
+ * library has chosen for this processor. One more is compared with it, which decides nothing since elementary functions are
  * our own (common/math) but did in builds that a run may have been begun with: which variants of its functions the C library
- * has, and the vectors that our own kernels were built for.
+ * has. The width of the vectors of our own kernels is shown, and not compared: no bit depends on it.
  *
  * Names alone may be the same where results are not (a patched library, GLIBC_TUNABLES), so a probe goes with them: a hash over
- * what the functions return for fixed
- * arguments. */
+ * what the functions return for fixed arguments. */
 #ifndef SMELTER_PROCESSOR_H
 #define SMELTER_PROCESSOR_H
 

@@ -10,9 +10,10 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/base/vectors.h"
 
 #define STREAM UINT64_C(0x626f6f7473747261) /* "bootstra": apart from every other use of the seed */
-#define LANES 16                            /* resamples side by side: a vector of 32-bit words, two of doubles */
+#define LANES 16                            /* resamples side by side */
 #define PHILOX_WORDS 4
 #define MOST_COUNT 12  /* P(c > 12) < 2^-33: no 32-bit word asks for more */
 #define COMMON_COUNT 5 /* of 64 words drawn together, one in five times any asks for more */
@@ -24,14 +25,16 @@ static const uint32_t threshold[MOST_COUNT] = {
     4294609778, 4294923276, 4294962463, 4294966817, 4294967253, 4294967292,
 };
 
-typedef double double8_t __attribute__((vector_size(64), aligned(64)));
+#define VECTOR_DOUBLES (VECTOR_BYTES / (int)sizeof(double))
+
+typedef double doubles_t __attribute__((vector_size(VECTOR_BYTES), aligned(VECTOR_BYTES)));
 
 /* A double for each of LANES resamples. */
 typedef struct resample_lanes {
-    double8_t part[LANES / 8];
+    doubles_t part[LANES / VECTOR_DOUBLES];
 } resample_lanes_t;
 
-static void count_words(const uint32_t *restrict word, int32_t *restrict count)
+WIDE static void count_words(const uint32_t *restrict word, int32_t *restrict count)
 {
     enum { WORDS = PHILOX_WORDS * LANES };
     uint32_t largest = 0;
@@ -49,7 +52,7 @@ static void count_words(const uint32_t *restrict word, int32_t *restrict count)
 }
 
 /* rng_philox of (group, b), (group, b + 1) ..: word[w][lane]. */
-static void philox_lanes(uint64_t seed, uint64_t group, uint64_t b, uint32_t *restrict word)
+WIDE static void philox_lanes(uint64_t seed, uint64_t group, uint64_t b, uint32_t *restrict word)
 {
     const uint64_t key_bits = seed ^ STREAM;
     uint32_t key[2] = {(uint32_t)key_bits, (uint32_t)(key_bits >> 32)};
@@ -104,14 +107,14 @@ static inline __attribute__((always_inline)) void add_columns(resample_lanes_t *
         sum[c] = total[c];
     for (int64_t u = 0; u < units; u++)
         for (int c = 0; c < n; c++)
-            for (int p = 0; p < LANES / 8; p++)
+            for (int p = 0; p < LANES / VECTOR_DOUBLES; p++)
                 sum[c].part[p] += count[u].part[p] * row[u * columns + c];
     for (int c = 0; c < n; c++)
         total[c] = sum[c];
 }
 
-static void add_rows(resample_lanes_t *restrict total, const double *restrict row, const resample_lanes_t *restrict count,
-                     int64_t units, int32_t columns)
+WIDE static void add_rows(resample_lanes_t *restrict total, const double *restrict row, const resample_lanes_t *restrict count,
+                          int64_t units, int32_t columns)
 {
     int32_t c = 0;
     for (; c + 4 <= columns; c += 4)
@@ -160,7 +163,7 @@ void bootstrap_close(bootstrap_t *bootstrap)
     for (int32_t b = 0; b < bootstrap->resamples; b++)
         for (int32_t c = 0; c < columns; c++)
             bootstrap->total[(int64_t)b * columns + c] =
-                bootstrap->lanes[(int64_t)(b / LANES) * columns + c].part[b % LANES / 8][b % 8];
+                bootstrap->lanes[(int64_t)(b / LANES) * columns + c].part[b % LANES / VECTOR_DOUBLES][b % VECTOR_DOUBLES];
     mem_free(bootstrap->lanes);
     bootstrap->lanes = NULL;
 }

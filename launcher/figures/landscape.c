@@ -8,11 +8,12 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
+#include "common/base/vectors.h"
 #include "common/math/real.h"
 
 #define LAYERS 6
 #define WIDEST 256
-#define LANES 8 /* doubles of a vector */
+#define LANES (VECTOR_BYTES / (int)sizeof(double)) /* doubles of a vector */
 #define VECTORS 8
 #define BLOCK (LANES * VECTORS)
 #define STEPS_OF_RANGE 1e9 /* of landscape_minima */
@@ -20,7 +21,7 @@
 
 static const int hidden[LAYERS - 1] = {WIDEST, 128, 64, 32, 16};
 
-typedef double vector_t __attribute__((vector_size(LANES * sizeof(double))));
+typedef double vector_t __attribute__((vector_size(VECTOR_BYTES)));
 
 /* One number of every point of a block. */
 typedef union points {
