@@ -250,6 +250,8 @@ typedef struct schema_label {
 } schema_label_t;
 
 #define SCHEMA_LABELS_MOST 16
+#define SCHEMA_KEEP_MB 256 /* keep_values where a schema does not say otherwise, and of generated data */
+#define SCHEMA_KEEP_FIELD_MB 64
 
 typedef struct schema {
     text_format_t format;
@@ -273,6 +275,8 @@ typedef struct schema {
     int64_t max_bad_rows;  /* default 0 */
     int64_t feature_limit; /* libsvm, libffm: the largest feature id allowed, default 2^48; 0: any id, also a text */
     int64_t fields;        /* libffm: 0 to fields - 1; 0: as many as the first rows have */
+    int64_t keep_mb;       /* of texts of values that are kept beside the dataset, MiB; default 256, 0: none */
+    int64_t keep_field_mb; /* the same of a field; default 64 */
     schema_column_t *columns;
     unsigned columns_count;
     char *source; /* **owned**: the preset or the file it was loaded from, absolute; NULL of one that was not loaded */
@@ -289,8 +293,8 @@ void schema_destroy(schema_t **schema);
 const char *schema_transform_word(column_transform_t value);
 text_rows_t schema_rows(text_format_t format);
 
-/* schema_text - everything in a schema that decides about the dataset, one setting or column a line; **owned**, mem_free. Two
- * that mean the same have the same text, however they are written. */
+/* schema_text - everything in a schema that decides about the rows of the dataset, one setting or column a line; **owned**,
+ * mem_free. Two that mean the same have the same text, however they are written. */
 char *schema_text(const schema_t *schema);
 
 #endif

@@ -59,6 +59,9 @@ text_rows_t schema_rows(text_format_t format)
 
 #define WORDS(table) .words = table, .words_count = sizeof(table) / sizeof *(table)
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+#define NUMBER_TEXT_OF(number) #number
+#define NUMBER_TEXT(number) NUMBER_TEXT_OF(number)
+#define KEEP_RECORD "keep_values"
 
 static const field_t top_fields[] = {
     {VALUE_WORD, "format", "csv", 0, 0, "how the text is written; .gz and .zst are told by the file's name",
@@ -114,9 +117,18 @@ static const field_t split_fields[] = {
      "share of the rows, the last ones, that are the test split, on which nothing is chosen; the rest evaluates",
      .offset = offsetof(schema_t, test_fraction)},
 };
+static const field_t keep_fields[] = {
+    {VALUE_INT, "mb", NUMBER_TEXT(SCHEMA_KEEP_MB), 0, 1048576,
+     "texts of all fields and query ids together, MiB; 0: none are kept", .offset = offsetof(schema_t, keep_mb)},
+    {VALUE_INT, "field_mb", NUMBER_TEXT(SCHEMA_KEEP_FIELD_MB), 0, 1048576,
+     "texts of a field, or of query ids, MiB; values that come first have theirs kept",
+     .offset = offsetof(schema_t, keep_field_mb)},
+};
 static const config_record_t schema_records[] = {
     {"", "the text file", top_fields, COUNT(top_fields), 0, sizeof(schema_t)},
     {"split", "which rows train and which evaluate", split_fields, COUNT(split_fields), 0, sizeof(schema_t)},
+    {KEEP_RECORD, "how much of what values read as is kept beside the dataset, to be shown; no part of what is trained on",
+     keep_fields, COUNT(keep_fields), 0, sizeof(schema_t)},
 };
 const layout_t schema_layout = {schema_records, COUNT(schema_records), sizeof(schema_t)};
 
@@ -749,6 +761,8 @@ char *schema_text(const schema_t *schema)
     FILE *out = open_memstream(&text, &bytes);
     ASSERT(out);
     for (int r = 0; r < schema_layout.count; r++) {
+        if (strcmp(schema_records[r].name, KEEP_RECORD) == 0)
+            continue; /* decides nothing about the rows */
         write_fields(out, &schema_layout.records[r], schema, "\n");
         fputc('\n', out);
     }
@@ -798,6 +812,7 @@ char *schema_yaml(const schema_t *schema)
     ASSERT(out);
     const bool is_compared = schema->split_column && *schema->split_column && !schema->split_words;
     write_changed(out, &schema_records[0], schema, "format", "", "\n", "\n");
+    write_changed(out, &schema_records[2], schema, "", KEEP_RECORD ": {", "}\n", ", ");
     write_changed(out, &schema_records[1], schema, is_compared ? "train_max" : "", "split: {", "}\n", ", ");
     for (unsigned l = 0; l < schema->labels_count; l++) {
         const schema_label_t *label = &schema->labels[l];

@@ -47,6 +47,11 @@ struct dataset {
     record_t raw;
 };
 
+const char *dataset_path(const dataset_t *dataset)
+{
+    return dataset->path;
+}
+
 bool dataset_exists(const char *path)
 {
     char *data = mem_printf("%s/data.mdb", path);

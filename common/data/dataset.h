@@ -85,6 +85,7 @@ WARN_UNUSED status_t dataset_open(const char *path, int64_t cache_bytes, dataset
 void dataset_close(dataset_t **dataset);
 bool dataset_exists(const char *path);
 const dataset_info_t *dataset_info(const dataset_t *dataset);
+const char *dataset_path(const dataset_t *dataset); /* as it was opened, borrowed */
 
 /* dataset_verify - check every page of its file, also those that hold no record, and decode every block. ST_CORRUPT names the
  * first one that is damaged. */
@@ -154,9 +155,10 @@ typedef struct dataset_row {
     const uint64_t *multi_key;  /* all values, field after field */
     const float *multi_weight;
     int64_t input_row; /* census_input_row; 0: as many rows were put before, plus one */
-    /* What the values read as, for `inspect` (kept for the most frequent ones only), or NULL; [single], and as multi_key. */
+    /* What the values read as, for people, or NULL; [single], and as multi_key. */
     const dataset_text_t *single_text, *multi_text;
-    const char *line; /* NULL, or where most of these texts lie, which are copied faster for it */
+    dataset_text_t group_text; /* likewise, where a field has not the same texts */
+    const char *line;          /* NULL, or where most of these texts lie, which are copied faster for it */
     size_t line_bytes;
 } dataset_row_t;
 
@@ -165,6 +167,7 @@ typedef struct dataset_writer dataset_writer_t;
 /* What the rows of most datasets do not have. */
 typedef struct dataset_extras {
     bool has_weight, may_lack_label;
+    int64_t keep_bytes, keep_field_bytes;         /* of texts of values beside the dataset, in all and of a field; 0: none */
     int labels;                                   /* 0: one without a name */
     const char *label_names[DATASET_LABELS_MOST]; /* [labels], shorter than dataset_label_t.name */
 } dataset_extras_t;
@@ -200,12 +203,5 @@ void dataset_writer_abort(dataset_writer_t **writer);
 
 /* dataset_key - the key of a categorical value's text; the empty text is the missing value. */
 uint64_t dataset_key(const char *text, int bytes);
-
-/* dataset_print - what `smelter inspect DATASET` shows: rows, positives, splits, per-field cardinality and most frequent
- * values, first rows. To standard output. */
-WARN_UNUSED status_t dataset_print(const char *path, int first_rows);
-/* dataset_print_rules - how the values of fields came about, one line for all fields of which it is the same. To standard
- * output. */
-void dataset_print_rules(const dataset_field_t *fields, int n);
 
 #endif

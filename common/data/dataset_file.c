@@ -24,7 +24,7 @@
 #define SUMS_VERSION 1
 #define ADVICE "import or generate it again"
 
-const char *const dataset_file_names[DATASET_FILES] = {LMDB_DATA, LMDB_SUMS, LMDB_SUMS ".tmp"};
+const char *const dataset_file_names[DATASET_FILES] = {LMDB_DATA, LMDB_SUMS, LMDB_SUMS ".tmp", DATASET_TEXTS};
 
 struct dataset_file {
     char *path;

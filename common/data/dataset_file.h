@@ -11,7 +11,8 @@
 typedef struct dataset_file dataset_file_t;
 
 /* dataset_file_names - of the files in a dataset's folder, also of those that are there only while it is written. */
-#define DATASET_FILES 3
+#define DATASET_TEXTS "data.texts" /* optional: what values read as (common/texts) */
+#define DATASET_FILES 4
 extern const char *const dataset_file_names[DATASET_FILES];
 
 /* dataset_file_create - a new environment in the existing empty folder `path`. */

@@ -129,9 +129,10 @@ static void keep_text(value_count_t *counts, count_entry_t *entry, const char *t
     entry->name = ++counts->named;
 }
 
-void value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, const uint32_t *times, const value_text_t *texts,
-                     const char *memory)
+uint32_t value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, const uint32_t *times,
+                         const value_text_t *texts, const char *memory, uint32_t *fresh)
 {
+    uint32_t news = 0;
     const int64_t total = counts->total; /* a text is as frequent as its value was before these */
     for (uint32_t i = 0; i < n && i < AHEAD; i++)
         fetch_ahead(counts, keys[i]);
@@ -142,11 +143,17 @@ void value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, co
         const bool is_text = texts[i].at != VALUE_TEXT_NONE.at;
         if (is_text && entry->name == 0 && (counts->named < NAMES_FREE || (int64_t)entry->count * NAMES_SHARE >= total))
             keep_text(counts, entry, memory + texts[i].at, texts[i].bytes);
-        counts->distinct += entry->count == 0 && times[i] > 0;
+        if (entry->count == 0 && times[i] > 0) {
+            counts->distinct++;
+            if (fresh)
+                fresh[news] = i;
+            news++;
+        }
         ASSERT(entry->count + times[i] < UINT64_C(1) << COUNT_BITS);
         entry->count += times[i];
         counts->total += times[i];
     }
+    return news;
 }
 
 int64_t value_count_distinct(const value_count_t *counts)

@@ -19,12 +19,13 @@ typedef struct value_count value_count_t;
 value_count_t *value_count_create(void);
 void value_count_destroy(value_count_t **counts);
 
-/* value_count_add - `n` different values were seen times[i] times more.
+/* value_count_add - `n` different values were seen times[i] times more. Returns how many of them had not been seen before.
  *
  * texts  [n] in `memory`; remembered where the value may still become one of the most frequent, cut at 47 bytes
+ * fresh  [n] room for the numbers of those that had not been seen before, or NULL
  * Cost: the cache misses of a value overlap with those of the next 16, so many values at once are cheaper than one by one. */
-void value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, const uint32_t *times, const value_text_t *texts,
-                     const char *memory);
+uint32_t value_count_add(value_count_t *counts, uint32_t n, const uint64_t *keys, const uint32_t *times,
+                         const value_text_t *texts, const char *memory, uint32_t *fresh);
 
 int64_t value_count_distinct(const value_count_t *counts);
 int64_t value_count_total(const value_count_t *counts);

@@ -6,13 +6,16 @@
 #include "common/base/memory.h"
 #include "common/config/config_compare.h"
 #include "common/config/table_plan.h"
+#include "common/data/dataset.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/metrics/spread.h"
+#include "common/texts/shown_key.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/row_diff.h"
 #include "launcher/run/run_reader.h"
 
+#define CACHE (64ll << 20)
 #define PROBES_AFTER 3 /* shown of those after the runs part, beside the last one */
 
 typedef struct diffed_run {
@@ -95,12 +98,29 @@ static void print_table(const run_reader_t *run, int32_t table)
     printf(" (component %d, field %s)", planned.component, run->plan.name[planned.field]);
 }
 
+/* Of which value the rows of this key are, where the run's dataset is there and keeps its text. */
+static void print_value(const run_reader_t *run, int32_t table, uint64_t key)
+{
+    const char *path = run->config->data.path;
+    char text[SHOWN_KEY_BYTES] = "";
+    dataset_t *dataset = NULL;
+    if ((uint32_t)table >= run->plan.tables || !dataset_exists(path) || dataset_open(path, CACHE, &dataset) != ST_OK)
+        return;
+    const bool is_same = !run->is_finished || run->manifest.dataset_hash == dataset_info(dataset)->content_hash;
+    const status_t status =
+        is_same ? shown_key_find(dataset, &run->plan, table_plan_at(&run->plan, (uint32_t)table).field, key, text) : ST_OK;
+    if (status == ST_OK && *text)
+        printf("         of %s\n", text);
+    dataset_close(&dataset);
+}
+
 static void print_rows(const run_reader_t *run, const step_difference_t *d)
 {
     printf("  rows   ");
     if (d->one_row) {
         print_table(run, d->first_table);
         printf(", slot %d, key %" PRIu64 ": this row alone\n", d->first_slot, d->key);
+        print_value(run, d->first_table, d->key);
         return;
     }
     if (d->tables > 1)
@@ -169,6 +189,7 @@ static status_t print_key(const run_reader_t *a, const run_reader_t *b, const st
         return ST_OK;
     }
     printf(", the first is slot %u, key %" PRIu64 "\n", hash_slot(key.key), key.key);
+    print_value(a, d->first_table, key.key);
     print_stored("A", &key.a);
     print_stored("B", &key.b);
     return ST_OK;

@@ -9,11 +9,14 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
+#include "common/data/dataset_file.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/kernels/gemm.h"
 #include "common/kernels/processor.h"
 #include "common/process/instructions.h"
+#include "common/texts/dataset_print.h"
+#include "common/texts/kept_texts.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/gsmelu_print.h"
 #include "launcher/commands/initial_export.h"
@@ -256,12 +259,24 @@ done:
     return status;
 }
 
+static status_t verify_texts(const dataset_t *dataset)
+{
+    char fault[KEPT_TEXTS_FAULT];
+    kept_texts_t *kept = kept_texts_open(dataset_path(dataset), dataset_info(dataset)->content_hash, fault);
+    const bool is_good = kept ? kept_texts_verify(kept, fault) : !*fault;
+    kept_texts_close(&kept);
+    return is_good ? ST_OK
+                   : FAIL(ST_CORRUPT, "dataset %s: " DATASET_TEXTS " %s; remove it, or import or generate it again",
+                          dataset_path(dataset), fault);
+}
+
 static status_t verify_dataset(const char *path)
 {
     dataset_t *dataset = NULL;
     status_t status;
     TRY_DONE(dataset_open(path, 1, &dataset));
-    status = dataset_verify(dataset);
+    TRY_DONE(dataset_verify(dataset));
+    status = verify_texts(dataset);
 done:
     dataset_close(&dataset);
     return status;

@@ -202,6 +202,7 @@ static void score_all(schema_t *schema)
     schema->split_column = mem_strdup("");
     schema->train_fraction = 1.0;
     schema->order = TIME_ORDER_NONE;
+    schema->keep_mb = 0;
     if (schema_rows(schema->format) == ROWS_OF_COLUMNS)
         schema->unlabelled = UNLABELLED_ALLOW;
     mem_free(schema->weight); /* of training and its metrics; files to be scored need not have it */
@@ -306,9 +307,11 @@ static status_t read_examples(file_scoring_t *f)
     f->label = MEM_ARRAY(uint8_t, f->rows);
     f->group = dataset_info(dataset)->has_group ? MEM_ARRAY(uint64_t, f->rows) : NULL;
     f->row = MEM_ARRAY(int64_t, f->rows);
-    const status_t status =
+    status_t status =
         f->rows ? read_rows(f, dataset, split)
                 : FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to score", f->dataset, f->split);
+    if (status == ST_OK && f->options->columns && !f->carried)
+        status = carried_of_dataset(dataset, split, f->options->columns, &f->carried);
     dataset_close(&dataset);
     return status;
 }
@@ -465,9 +468,8 @@ static status_t run_all(file_scoring_t *f)
 {
     const options_t *options = f->options;
     const bool is_dataset = dataset_exists(options->second);
-    if (is_dataset && (options->columns || options->schema))
-        return FAIL(ST_INPUT, "%s is a dataset, which is scored as it was imported: --columns and --schema are for files",
-                    options->second);
+    if (is_dataset && options->schema)
+        return FAIL(ST_INPUT, "%s is a dataset, which is scored as it was imported: --schema is for files", options->second);
     TRY(find_scorers(options->argument, &f->scorers));
     f->split = options->split ? options->split : is_dataset ? "eval" : "all";
     TRY(scores_file_prepare(options->out));
@@ -480,7 +482,8 @@ static status_t run_all(file_scoring_t *f)
     TRY(score_members(f));
     combine(f);
     const float *p = f->mean ? f->mean : f->p[0];
-    TRY(scores_file_write(options->out, &(scores_file_t){f->rows, p, f->label, f->group, f->row, f->std, f->pd, f->carried}));
+    TRY(scores_file_write(options->out,
+                          &(scores_file_t){f->rows, p, f->label, f->group, f->row, f->std, f->pd, f->carried, is_dataset}));
     print_metrics(f, p);
     return ST_OK;
 }

@@ -109,7 +109,7 @@ static void write_row(FILE *out, char separator, const scores_file_t *scores, in
         fprintf(out, "%c%.9g%c%.9g", separator, (double)scores->std[i], separator, (double)scores->pd[i]);
     for (int c = 0; scores->carried && c < carried_columns(scores->carried); c++) {
         fputc(separator, out);
-        write_cell(out, separator, carried_text(scores->carried, scores->row[i], c));
+        write_cell(out, separator, carried_text(scores->carried, scores->carried_by_example ? i + 1 : scores->row[i], c));
     }
     fputc('\n', out);
 }

@@ -3,6 +3,7 @@
 #ifndef SMELTER_SCORES_FILE_H
 #define SMELTER_SCORES_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -16,6 +17,7 @@ typedef struct scores_file {
     const int64_t *row;       /* of the input */
     const float *std, *pd;    /* both or neither: how far replicas or components are apart */
     const carried_t *carried; /* or NULL */
+    bool carried_by_example;  /* and not by row of the input: what is carried is of a dataset */
 } scores_file_t;
 
 /* scores_file_prepare - before hours of scoring: whether files can be written there, and replace nothing but earlier ones.

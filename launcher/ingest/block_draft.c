@@ -11,6 +11,7 @@ block_draft_t *block_draft_create(const block_shape_t *shape)
     draft->label = MEM_ARRAY(uint8_t, block_labels(shape) * BLOCK_ROWS);
     draft->weight = shape->has_weight ? MEM_ARRAY(float, BLOCK_ROWS) : NULL;
     draft->group = MEM_ARRAY(uint64_t, BLOCK_ROWS);
+    draft->group_text = shape->has_group ? MEM_ARRAY(value_text_t, BLOCK_ROWS) : NULL;
     draft->time = MEM_ARRAY(int64_t, BLOCK_ROWS);
     draft->numeric = MEM_ARRAY(float, (size_t)BLOCK_ROWS *(size_t)shape->numeric);
     draft->single = MEM_ARRAY(uint64_t, (size_t)BLOCK_ROWS * (size_t)shape->single);
@@ -41,6 +42,7 @@ void block_draft_destroy(block_draft_t **draft)
     mem_free(d->label);
     mem_free(d->weight);
     mem_free(d->group);
+    mem_free(d->group_text);
     mem_free(d->time);
     mem_free(d->numeric);
     mem_free(d->single);
@@ -103,6 +105,8 @@ bool block_draft_put(block_draft_t *draft, const dataset_row_t *row, int32_t *fi
         memcpy(draft->text + line_at, row->line, row->line_bytes);
         draft->text_bytes += row->line_bytes;
     }
+    if (draft->group_text)
+        draft->group_text[r] = keep_text(draft, row, line_at, &row->group_text);
     for (size_t f = 0; f < singles; f++)
         draft->single_text[r * singles + f] =
             row->single_text ? keep_text(draft, row, line_at, &row->single_text[f]) : VALUE_TEXT_NONE;

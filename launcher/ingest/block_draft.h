@@ -14,6 +14,7 @@ typedef struct block_draft {
     uint8_t *label; /* of each label, BLOCK_ROWS apart */
     float *weight;  /* NULL: none */
     uint64_t *group;
+    value_text_t *group_text; /* NULL: there are no groups */
     int64_t *time;
     float *numeric;
     uint64_t *single;

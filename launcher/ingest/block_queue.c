@@ -1,6 +1,7 @@
 /* Drafts are a ring. The threads take blocks in the order of their numbers, work on them side by side, and then wait for their
  * turns: LMDB has one writer, and counts and texts of values depend on the order. That part is short, as everything that can
- * be has been done before. On two cores the thread that reads text and one of these are busy all the time.               */
+ * be has been done before. Texts that are to be written then are packed after the turn, and have a second one. On two cores the
+ * thread that reads text and one of these are busy all the time.                                                          */
 #include "launcher/ingest/block_queue.h"
 
 #include <math.h>
@@ -26,6 +27,13 @@ typedef struct number_range {
     double low, high;
 } number_range_t;
 
+/* Query ids of a block whose texts may be kept: one for each row whose id is not that of the row before it. */
+typedef struct seen_groups {
+    uint64_t *keys;
+    value_text_t *texts;
+    uint32_t count;
+} seen_groups_t;
+
 typedef struct block_worker {
     block_queue_t *queue;
     pthread_t thread;
@@ -36,6 +44,10 @@ typedef struct block_worker {
     number_range_t *numbers;    /* [numeric] */
     seen_values_t *seen;        /* [single + multi] */
     int64_t *without;           /* [multi] rows without a value */
+    seen_groups_t groups;       /* [BLOCK_ROWS] */
+    uint32_t *fresh;
+    size_t fresh_capacity;
+    text_batch_t batch;
 } block_worker_t;
 
 struct block_queue {
@@ -43,6 +55,8 @@ struct block_queue {
     block_shape_t shape;
     dataset_field_t *fields;
     value_count_t **counts;
+    text_keeper_t *keeper; /* or NULL */
+    bool compress;
     block_worker_t *workers;
     int threads, started;
     block_draft_t **drafts; /* [threads + 1] */
@@ -51,7 +65,7 @@ struct block_queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* guarded by lock */
-    int64_t put, taken, stored; /* blocks, numbered from 0 */
+    int64_t put, taken, stored, kept; /* blocks, numbered from 0; kept: with their texts */
     bool quit;
     status_t status;
 };
@@ -97,6 +111,18 @@ static void keep_seen(void *context, int field, const uint64_t *keys, const uint
     }
 }
 
+static void keep_groups(seen_groups_t *groups, const block_draft_t *draft)
+{
+    groups->count = 0;
+    for (int32_t r = 0; r < draft->rows; r++) {
+        if (draft->group_text[r].at == VALUE_TEXT_NONE.at || draft->group_text[r].bytes == 0 ||
+            (groups->count > 0 && groups->keys[groups->count - 1] == draft->group[r]))
+            continue;
+        groups->keys[groups->count] = draft->group[r];
+        groups->texts[groups->count++] = draft->group_text[r];
+    }
+}
+
 static void prepare(block_worker_t *worker, block_draft_t *draft)
 {
     const size_t multi = (size_t)draft->shape.multi;
@@ -108,6 +134,8 @@ static void prepare(block_worker_t *worker, block_draft_t *draft)
         for (size_t r = 0; r < (size_t)draft->rows; r++)
             worker->without[m] += draft->multi_at[r * multi + m] == draft->multi_at[r * multi + m + 1];
     }
+    if (draft->group_text)
+        keep_groups(&worker->groups, draft);
     const dataset_block_t block = block_draft_block(draft);
     record_clear(&worker->raw);
     block_encode(worker->encoder, &draft->shape, &block, &worker->raw, keep_seen, worker);
@@ -116,7 +144,21 @@ static void prepare(block_worker_t *worker, block_draft_t *draft)
 
 /* ---- its turn ---- */
 
-static void count(block_queue_t *q, const block_worker_t *worker)
+static void count_values(block_queue_t *q, block_worker_t *worker, int32_t f)
+{
+    const seen_values_t *seen = &worker->seen[f];
+    const char *memory = worker->draft->text;
+    MEM_GROW(worker->fresh, worker->fresh_capacity, seen->count);
+    const uint32_t news = value_count_add(q->counts[q->shape.numeric + f], seen->count, seen->keys, seen->times, seen->texts,
+                                          memory, worker->fresh);
+    for (uint32_t i = 0; q->keeper && i < news; i++) {
+        const value_text_t text = seen->texts[worker->fresh[i]];
+        if (text.at != VALUE_TEXT_NONE.at && text.bytes > 0)
+            text_keeper_add(q->keeper, f, seen->keys[worker->fresh[i]], memory + text.at, text.bytes);
+    }
+}
+
+static void count(block_queue_t *q, block_worker_t *worker)
 {
     const int32_t numeric = q->shape.numeric, single = q->shape.single, multi = q->shape.multi;
     for (int32_t f = 0; f < numeric; f++) {
@@ -129,15 +171,18 @@ static void count(block_queue_t *q, const block_worker_t *worker)
         field->values += range->values;
         field->missing += range->missing;
     }
-    for (int32_t f = 0; f < single + multi; f++) {
-        const seen_values_t *seen = &worker->seen[f];
-        value_count_add(q->counts[numeric + f], seen->count, seen->keys, seen->times, seen->texts, worker->draft->text);
-    }
+    for (int32_t f = 0; f < single + multi; f++)
+        count_values(q, worker, f);
+    for (uint32_t i = 0; q->keeper && i < worker->groups.count; i++)
+        text_keeper_add_group(q->keeper, worker->groups.keys[i], worker->draft->text + worker->groups.texts[i].at,
+                              worker->groups.texts[i].bytes);
+    if (q->keeper)
+        text_keeper_take(q->keeper, &worker->batch);
     for (int32_t m = 0; m < multi; m++)
         q->fields[numeric + single + m].missing += worker->without[m];
 }
 
-static status_t store(block_queue_t *q, const block_worker_t *worker)
+static status_t store(block_queue_t *q, block_worker_t *worker)
 {
     char key[DATASET_KEY_BYTES];
     dataset_block_key(key, worker->draft->first / BLOCK_ROWS);
@@ -145,6 +190,36 @@ static status_t store(block_queue_t *q, const block_worker_t *worker)
     q->hash = dataset_meta_chain(q->hash, worker->packed.hash);
     count(q, worker);
     return ST_OK;
+}
+
+/* With the lock, which is given back meanwhile. */
+static void take_turns(block_queue_t *q, block_worker_t *worker, int64_t number)
+{
+    while (q->stored != number)
+        pthread_cond_wait(&q->changed, &q->lock);
+    status_t status = q->status;
+    pthread_mutex_unlock(&q->lock);
+    if (status == ST_OK)
+        status = store(q, worker);
+    pthread_mutex_lock(&q->lock);
+    q->status = status;
+    q->stored++;
+    pthread_cond_broadcast(&q->changed);
+    if (worker->batch.count > 0) {
+        pthread_mutex_unlock(&q->lock);
+        text_batch_pack(&worker->batch, q->compress);
+        pthread_mutex_lock(&q->lock);
+    }
+    while (q->kept != number)
+        pthread_cond_wait(&q->changed, &q->lock);
+    if (worker->batch.count > 0) {
+        pthread_mutex_unlock(&q->lock);
+        status = text_keeper_write(q->keeper, &worker->batch);
+        pthread_mutex_lock(&q->lock);
+        q->status = q->status == ST_OK ? status : q->status;
+    }
+    q->kept++;
+    pthread_cond_broadcast(&q->changed);
 }
 
 static void *work(void *argument)
@@ -161,16 +236,7 @@ static void *work(void *argument)
         pthread_mutex_unlock(&q->lock);
         prepare(worker, q->drafts[number % (q->threads + 1)]);
         pthread_mutex_lock(&q->lock);
-        while (q->stored != number)
-            pthread_cond_wait(&q->changed, &q->lock);
-        status_t status = q->status;
-        pthread_mutex_unlock(&q->lock);
-        if (status == ST_OK)
-            status = store(q, worker);
-        pthread_mutex_lock(&q->lock);
-        q->status = status;
-        q->stored++;
-        pthread_cond_broadcast(&q->changed);
+        take_turns(q, worker, number);
     }
     pthread_mutex_unlock(&q->lock);
     return NULL;
@@ -191,6 +257,10 @@ static void worker_init(block_worker_t *worker, block_queue_t *q)
     worker->numbers = MEM_ARRAY(number_range_t, q->shape.numeric);
     worker->seen = MEM_ARRAY(seen_values_t, q->shape.single + q->shape.multi);
     worker->without = MEM_ARRAY(int64_t, q->shape.multi);
+    if (q->shape.has_group) {
+        worker->groups.keys = MEM_ARRAY(uint64_t, BLOCK_ROWS);
+        worker->groups.texts = MEM_ARRAY(value_text_t, BLOCK_ROWS);
+    }
 }
 
 static void worker_fini(block_worker_t *worker)
@@ -203,19 +273,25 @@ static void worker_fini(block_worker_t *worker)
     mem_free(worker->seen);
     mem_free(worker->numbers);
     mem_free(worker->without);
+    mem_free(worker->groups.keys);
+    mem_free(worker->groups.texts);
+    mem_free(worker->fresh);
+    text_batch_fini(&worker->batch);
     record_fini(&worker->raw);
     dataset_packed_fini(&worker->packed);
     block_encoder_destroy(&worker->encoder);
 }
 
 status_t block_queue_create(dataset_file_t *file, const block_shape_t *shape, dataset_field_t *fields, value_count_t **counts,
-                            block_queue_t **out)
+                            text_keeper_t *keeper, bool compress, block_queue_t **out)
 {
     block_queue_t *q = MEM_NEW(block_queue_t);
     q->file = file;
     q->shape = *shape;
     q->fields = fields;
     q->counts = counts;
+    q->keeper = keeper;
+    q->compress = compress;
     q->threads = cores() < THREADS_MOST ? cores() : THREADS_MOST;
     q->workers = MEM_ARRAY(block_worker_t, q->threads);
     q->drafts = MEM_ARRAY(block_draft_t *, q->threads + 1);
@@ -294,7 +370,7 @@ status_t block_queue_put(block_queue_t *q)
 status_t block_queue_finish(block_queue_t *q, uint64_t *hash)
 {
     pthread_mutex_lock(&q->lock);
-    while (q->stored < q->put)
+    while (q->kept < q->put)
         pthread_cond_wait(&q->changed, &q->lock);
     const status_t status = q->status;
     pthread_mutex_unlock(&q->lock);

@@ -6,6 +6,7 @@
 #define SMELTER_BLOCK_QUEUE_H
 
 #include "common/data/dataset_file.h"
+#include "common/texts/text_keeper.h"
 #include "launcher/ingest/block_draft.h"
 
 typedef struct block_queue block_queue_t;
@@ -14,9 +15,11 @@ typedef struct block_queue block_queue_t;
  *
  * fields  [numeric + single + multi]: values, missing, low and high are kept up to date as blocks are stored
  * counts  [numeric + single + multi], NULL for numeric fields
+ * keeper  of the texts of values, or NULL
+ * compress  what it writes
  * ST_SYSTEM where no thread can be started. */
 WARN_UNUSED status_t block_queue_create(dataset_file_t *file, const block_shape_t *shape, dataset_field_t *fields,
-                                        value_count_t **counts, block_queue_t **out);
+                                        value_count_t **counts, text_keeper_t *keeper, bool compress, block_queue_t **out);
 void block_queue_destroy(block_queue_t **queue);
 
 /* block_queue_draft - the draft to fill, borrowed until block_queue_put. */

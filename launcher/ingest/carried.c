@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/data/dataset_meta.h"
+#include "common/texts/shown_values.h"
 #include "launcher/ingest/input_format.h"
 #include "launcher/ingest/sources.h"
 
@@ -140,6 +142,125 @@ done:
     carried_destroy(&c);
     return status;
 }
+
+/* ---- of a dataset ---- */
+
+enum { GROUP_ID = -1 };
+
+typedef struct carrying {
+    carried_t *carried;
+    dataset_t *dataset;
+    shown_values_t *shown;
+    int at[COLUMNS_MOST]; /* fields, or GROUP_ID */
+    char *cell;
+    size_t bytes, capacity;
+} carrying_t;
+
+static status_t find_fields(carrying_t *c)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    const int fields = info->numeric + info->single + info->multi;
+    for (int i = 0; i < c->carried->columns; i++) {
+        const char *name = c->carried->name[i];
+        int f = 0;
+        while (f < fields && strcmp(info->fields[f].name, name) != 0)
+            f++;
+        c->at[i] = f;
+        if (f == fields && info->has_group && strcmp(name, "group_id") == 0)
+            c->at[i] = GROUP_ID;
+        else if (f == fields)
+            return FAIL(ST_INPUT, "dataset %s: no field %s, which --columns wants; the fields begin with %s%s",
+                        dataset_path(c->dataset), name, info->fields[0].name, info->has_group ? ", and there is group_id" : "");
+        if (c->at[i] >= info->numeric && !shown_values_kept(c->shown))
+            return FAIL(ST_INPUT,
+                        "dataset %s: the texts of its values are not kept, and --columns wants those of %s; import it again, "
+                        "without keep_values: {mb: 0}",
+                        dataset_path(c->dataset), name);
+    }
+    return ST_OK;
+}
+
+static void put_cell(carrying_t *c, const char *text, size_t bytes)
+{
+    MEM_GROW(c->cell, c->capacity, c->bytes + bytes);
+    memcpy(c->cell + c->bytes, text, bytes);
+    c->bytes += bytes;
+}
+
+static void put_key(carrying_t *c, uint64_t key)
+{
+    char hex[32];
+    kept_text_t text;
+    if (key == dataset_key("", 0))
+        return;
+    if (shown_values_find(c->shown, key, &text))
+        put_cell(c, text.at, text.bytes);
+    else
+        put_cell(c, hex, (size_t)snprintf(hex, sizeof hex, "#%016" PRIx64, key));
+}
+
+static void put_value(carrying_t *c, int f, const dataset_example_t *example)
+{
+    const dataset_info_t *info = dataset_info(c->dataset);
+    const dataset_block_t *block = example->block;
+    const size_t r = (size_t)example->row;
+    const int single = f - info->numeric, multi = single - info->single;
+    char number[64];
+    if (f == GROUP_ID && dataset_origin(c->dataset)->kind == ORIGIN_SYNTH) {
+        put_cell(c, number, (size_t)snprintf(number, sizeof number, "%" PRIu64, block->group[r]));
+    } else if (f == GROUP_ID) {
+        put_key(c, block->group[r]);
+    } else if (single < 0) {
+        const float value = block->numeric[r * (size_t)info->numeric + (size_t)f];
+        put_cell(c, number, (size_t)snprintf(number, sizeof number, "%.6g", dataset_meta_number(&info->fields[f], value)));
+    } else if (multi < 0) {
+        put_key(c, block->single[r * (size_t)info->single + (size_t)single]);
+    } else {
+        const uint32_t *from = &block->multi_at[r * (size_t)info->multi + (size_t)multi];
+        for (uint32_t v = from[0]; v < from[1]; v++) {
+            if (v > from[0])
+                put_cell(c, "|", 1);
+            put_key(c, block->multi_key[v]);
+        }
+    }
+}
+
+static status_t carry_examples(carrying_t *c, split_t split)
+{
+    carried_t *carried = c->carried;
+    const int64_t rows = dataset_split_rows(dataset_info(c->dataset), split);
+    for (; carried->rows < rows; carried->rows++) {
+        const int64_t position = dataset_position(c->dataset, split, carried->rows);
+        dataset_example_t example;
+        TRY(dataset_fetch(c->dataset, &position, 1, &example));
+        for (int i = 0; i < carried->columns; i++) {
+            c->bytes = 0;
+            put_value(c, c->at[i], &example);
+            const size_t first = carried->bytes;
+            add_text(carried, &(text_field_t){.text = c->cell, .bytes = (int)c->bytes});
+            carried->first[(size_t)carried->rows * (size_t)carried->columns + (size_t)i] = first;
+        }
+    }
+    return ST_OK;
+}
+
+status_t carried_of_dataset(dataset_t *dataset, split_t split, const char *names, carried_t **out)
+{
+    carrying_t c = {.carried = MEM_NEW(carried_t), .dataset = dataset, .shown = shown_values_create(dataset)};
+    status_t status;
+    TRY_DONE(split_names(c.carried, names));
+    TRY_DONE(find_fields(&c));
+    TRY_DONE(carry_examples(&c, split));
+    *out = c.carried;
+    c.carried = NULL;
+done:
+    shown_values_destroy(&c.shown);
+    mem_free(c.cell);
+    carried_destroy(&c.carried);
+    return status;
+}
+
+/* ---- use ---- */
 
 int carried_columns(const carried_t *carried)
 {

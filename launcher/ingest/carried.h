@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "common/data/dataset.h"
 
 typedef struct carried carried_t;
 
@@ -17,6 +18,11 @@ typedef struct carried carried_t;
  * ST_INPUT: no such column, or the files have rows of features. out **owned**, carried_destroy. */
 WARN_UNUSED status_t carried_read(const char *const *specs, int n, const schema_t *schema, const char *names, carried_t **out);
 void carried_destroy(carried_t **carried);
+
+/* carried_of_dataset - of the examples of a split, by their number from 1: fields by name, and group_id. A value whose text is
+ * not kept is #KEY in hex; numbers are as they were before transform and scaling; several values have bars between them.
+ * ST_INPUT: no such field, or the dataset keeps no texts; ST_CORRUPT: a block is damaged. */
+WARN_UNUSED status_t carried_of_dataset(dataset_t *dataset, split_t split, const char *names, carried_t **out);
 
 int carried_columns(const carried_t *carried);
 const char *carried_name(const carried_t *carried, int column);

@@ -21,6 +21,7 @@
 #include "common/files/folder_copy.h"
 #include "common/files/scratch_folder.h"
 #include "common/metrics/queries.h"
+#include "common/texts/text_keeper.h"
 #include "launcher/ingest/block_queue.h"
 
 struct dataset_writer {
@@ -32,6 +33,7 @@ struct dataset_writer {
     block_shape_t shape;
     bool *standardise;      /* [count] */
     value_count_t **counts; /* [count], NULL for numeric fields */
+    text_keeper_t *keeper;  /* of the texts of values, or NULL */
     block_queue_t *queue;   /* NULL once all blocks are stored */
     record_t raw;
 
@@ -114,6 +116,7 @@ static void writer_free(dataset_writer_t **writer)
 {
     dataset_writer_t *w = *writer;
     block_queue_destroy(&w->queue);
+    text_keeper_destroy(&w->keeper);
     dataset_file_close(&w->file);
     for (int f = 0; f < w->meta.count; f++)
         value_count_destroy(&w->counts[f]);
@@ -186,6 +189,11 @@ static status_t make_scratch(dataset_writer_t *w)
     return ST_OK;
 }
 
+static const char *folder_of(const dataset_writer_t *w)
+{
+    return w->scratch ? scratch_folder_path(w->scratch) : w->partial;
+}
+
 static void set_extras(dataset_meta_t *meta, const dataset_extras_t *extras)
 {
     meta->has_extras = extras->has_weight || extras->may_lack_label || extras->labels > 0;
@@ -249,8 +257,11 @@ status_t dataset_writer_create_with(const char *path, const dataset_field_t *fie
     }
     status_t status;
     TRY_DONE(make_scratch(w));
-    TRY_DONE(dataset_file_create(w->scratch ? scratch_folder_path(w->scratch) : w->partial, compress, &w->file));
-    TRY_DONE(block_queue_create(w->file, &w->shape, w->meta.fields, w->counts, &w->queue));
+    TRY_DONE(dataset_file_create(folder_of(w), compress, &w->file));
+    if (extras->keep_bytes > 0)
+        TRY_DONE(text_keeper_create(folder_of(w), w->shape.single + w->shape.multi, extras->keep_bytes,
+                                    extras->keep_field_bytes, &w->keeper));
+    TRY_DONE(block_queue_create(w->file, &w->shape, w->meta.fields, w->counts, w->keeper, compress, &w->queue));
     *out = w;
     return ST_OK;
 done:
@@ -544,6 +555,8 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     uint64_t hash;
     TRY(dataset_file_put(w->file, DATASET_META, &w->raw, &hash));
     TRY(dataset_file_finish(&w->file));
+    if (w->keeper)
+        TRY(text_keeper_finish(w->keeper, w->meta.compressed, w->meta.info.content_hash));
     if (w->scratch)
         TRY(folder_copy_all(scratch_folder_path(w->scratch), w->partial));
     int error = sync_folder(w->partial);

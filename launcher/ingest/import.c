@@ -11,6 +11,7 @@
 #include "common/base/memory.h"
 #include "common/data/field_text.h"
 #include "common/data/remarks.h"
+#include "common/texts/shown_values.h"
 #include "launcher/ingest/import_impl.h"
 
 #define PROGRESS_NS 3000000000ll
@@ -67,6 +68,8 @@ static dataset_extras_t extras_of(const import_t *im)
     const schema_t *schema = im->schema;
     dataset_extras_t extras = {.has_weight = im->weight >= 0,
                                .may_lack_label = schema->unlabelled == UNLABELLED_ALLOW,
+                               .keep_bytes = schema->keep_mb << 20,
+                               .keep_field_bytes = schema->keep_field_mb << 20,
                                .labels = (int)schema->labels_count};
     for (unsigned l = 0; l < schema->labels_count; l++)
         extras.label_names[l] = schema->labels[l].name;
@@ -237,6 +240,13 @@ static status_t make_remarks(import_t *im)
     dataset_t *dataset;
     TRY(dataset_open(im->path, 0, &dataset));
     remarks_make(dataset_info(dataset), dataset_census(dataset), say_remark, im);
+    shown_values_t *shown = shown_values_create(dataset);
+    const kept_index_t *kept = shown_values_kept(shown);
+    if (kept && kept_index_values(kept).left)
+        log_warn("%s: the texts of %" PRIu64 " values are not kept, as keep_values of the schema has it, and people will see "
+                 "their keys; smelter inspect says which fields have them",
+                 im->input, kept_index_values(kept).left);
+    shown_values_destroy(&shown);
     dataset_close(&dataset);
     return ST_OK;
 }

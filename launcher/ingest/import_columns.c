@@ -140,6 +140,10 @@ static status_t map_columns(import_t *im)
         }
         *counts[k] = n - first;
     }
+    im->has_group_texts = true;
+    for (int f = im->numeric; f < im->numeric + im->single; f++)
+        im->has_group_texts &=
+            im->slots[f].at != im->group || im->slots[f].column->transform != TRANSFORM_NONE || im->slots[f].bins;
     return ST_OK;
 }
 
@@ -418,6 +422,10 @@ static const char *read_roles(import_t *im, const text_field_t *fields, int *at,
     if (im->group >= 0) {
         field = settled(&im->missing, &fields[im->group]);
         im->row.group = read_group(&field);
+        if (im->has_group_texts && im->row.group != QUERY_NONE)
+            im->row.group_text = (dataset_text_t){field.text, field.bytes};
+        else
+            im->row.group_text = (dataset_text_t){NULL, 0};
     }
     if (im->time >= 0) {
         *at = im->time;

@@ -54,6 +54,7 @@ static status_t import_row(import_t *im, feature_row_t *row, int64_t number, cha
     }
     const int32_t count = row->count;
     im->row = (dataset_row_t){.label = row->label, .train = true, .group = row->group, .line = line, .line_bytes = bytes};
+    im->row.group_text = row->group_text;
     im->row.multi_count = &count;
     im->row.multi_key = row->keys;
     im->row.multi_weight = row->weights;

@@ -64,6 +64,7 @@ typedef struct import {
     column_bins_t *bins;     /* [schema->columns_count] */
     double *numbers;         /* [schema->columns_count] of columns of bins whose edges are not known yet; NaN: missing */
     waiting_rows_t *waiting; /* NULL: rows are written as they come */
+    bool has_group_texts;    /* the query id is no field, so its texts are to be kept for its own sake */
 
     /* The row that is being read. */
     dataset_row_t row;

@@ -60,6 +60,7 @@ typedef struct feature_row {
     uint8_t label;
     bool has_group;
     uint64_t group;
+    dataset_text_t group_text;
     int count;
     dataset_text_t *ids; /* [count] */
     uint64_t *keys;

@@ -135,6 +135,7 @@ static bool parse_line(char *line, size_t bytes, const schema_t *schema, parse_w
     row->last_field = -1;
     row->has_group = false;
     row->group = 0;
+    row->group_text = (dataset_text_t){NULL, 0};
     row->fault = NULL;
     word = next_word(&at, end, &length);
     if (!word)
@@ -146,6 +147,7 @@ static bool parse_line(char *line, size_t bytes, const schema_t *schema, parse_w
         if (length > 4 && memcmp(word, "qid:", 4) == 0 && !row->has_group && row->count == 0) {
             row->has_group = true;
             row->group = dataset_key(word + 4, length - 4);
+            row->group_text = (dataset_text_t){word + 4, length - 4};
         } else if (!parse_word(row, word, length, schema->feature_limit)) {
             return false;
         }

@@ -354,7 +354,8 @@ static status_t create_writer(const synth_t *s, const char *path, dataset_writer
         }
         fields[f].rules = field_rules_synth(fields[f].kind);
     }
-    status_t status = dataset_writer_create(path, fields, n, NULL, true, true, true, out);
+    const dataset_extras_t extras = {.keep_bytes = SCHEMA_KEEP_MB << 20, .keep_field_bytes = SCHEMA_KEEP_FIELD_MB << 20};
+    status_t status = dataset_writer_create_with(path, fields, n, NULL, true, true, &extras, true, out);
     mem_free(fields);
     return status;
 }

@@ -14,6 +14,7 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/metrics/jackknife.h"
+#include "common/texts/shown_values.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/slices_report.h"
 
@@ -54,19 +55,18 @@ static status_t make_slices(dataset_t *dataset, const churn_input_t *input, chur
     return status;
 }
 
-static void put_keys(FILE *out, const dataset_meta_t *meta, int f, const uint64_t *key, int64_t n)
+static void put_keys(FILE *out, shown_values_t *shown, int f, const uint64_t *key, int64_t n)
 {
     char text[VALUE_BYTES];
     for (int64_t k = 0; k < n; k++) {
-        dataset_meta_value_text(meta, f, key[k], text, sizeof text);
+        shown_values_put(shown, f, key[k], text, sizeof text);
         fprintf(out, "%s%s", k ? " " : "", text);
     }
 }
 
 /* The value of field f as a person reads it; several of a multi-valued field between spaces. **Owned**. */
-static char *value_text(const dataset_meta_t *meta, int f, const dataset_example_t *example)
+static char *value_text(const dataset_info_t *info, shown_values_t *shown, int f, const dataset_example_t *example)
 {
-    const dataset_info_t *info = &meta->info;
     const dataset_block_t *block = example->block;
     const int64_t row = example->row;
     const int single = f - info->numeric, multi = single - info->single;
@@ -75,12 +75,12 @@ static char *value_text(const dataset_meta_t *meta, int f, const dataset_example
     FILE *out = open_memstream(&text, &bytes);
     ASSERT(out);
     if (single < 0)
-        fprintf(out, "%.6g", dataset_meta_number(&meta->fields[f], block->numeric[row * info->numeric + f]));
+        fprintf(out, "%.6g", dataset_meta_number(&info->fields[f], block->numeric[row * info->numeric + f]));
     else if (multi < 0)
-        put_keys(out, meta, f, &block->single[row * info->single + single], 1);
+        put_keys(out, shown, f, &block->single[row * info->single + single], 1);
     else {
         const uint32_t *at = &block->multi_at[row * info->multi + multi];
-        put_keys(out, meta, f, block->multi_key + at[0], at[1] - at[0]);
+        put_keys(out, shown, f, block->multi_key + at[0], at[1] - at[0]);
     }
     const int failed = fclose(out);
     ASSERT(failed == 0);
@@ -97,9 +97,8 @@ static double mean_prediction(const float *const *p, int32_t replicas, int64_t i
     return sum / replicas;
 }
 
-static status_t make_examples(dataset_t *dataset, const churn_input_t *input, churn_report_t *out)
+static status_t make_examples(dataset_t *dataset, shown_values_t *shown, const churn_input_t *input, churn_report_t *out)
 {
-    const dataset_meta_t *meta = dataset_meta(dataset);
     const churn_t *churn = out->churn;
     for (int32_t k = 0; k < churn->n_most_different; k++) {
         const int64_t i = churn->most_different[k], position = dataset_position(dataset, SPLIT_EVAL, i);
@@ -117,7 +116,7 @@ static status_t make_examples(dataset_t *dataset, const churn_input_t *input, ch
             .value = MEM_ARRAY(char *, out->fields),
         };
         for (int f = 0; f < out->fields; f++)
-            example->value[f] = value_text(meta, f, &found);
+            example->value[f] = value_text(dataset_info(dataset), shown, f, &found);
     }
     return ST_OK;
 }
@@ -131,7 +130,10 @@ status_t churn_report_make(dataset_t *dataset, const churn_input_t *input, const
     for (int f = 0; f < meta->count; f++)
         out->field[f] = printable_copy(meta->fields[f].name);
     TRY(make_slices(dataset, input, out));
-    return make_examples(dataset, input, out);
+    shown_values_t *shown = shown_values_create(dataset);
+    const status_t status = make_examples(dataset, shown, input, out);
+    shown_values_destroy(&shown);
+    return status;
 }
 
 static void free_texts(char **text, int32_t n)

@@ -17,6 +17,7 @@
 #include "common/data/dataset_meta.h"
 #include "common/metrics/pd.h"
 #include "common/metrics/slices.h"
+#include "common/texts/shown_values.h"
 
 #define CHUNK 8192     /* examples fetched at once: a block's worth, so that a block is decoded at most twice */
 #define SAMPLE 16384   /* examples that decide about the deciles of a numeric column */
@@ -122,7 +123,7 @@ typedef struct numbers {
 
 typedef struct slicing {
     const dataset_info_t *info;
-    const dataset_meta_t *meta;
+    shown_values_t *shown;
     const experiment_result_t *result;
     int columns;
     column_t *column;
@@ -380,7 +381,7 @@ static void value_text(const slicing_t *s, int c, uint64_t value, char text[VALU
     else if (f < s->info->numeric)
         decile_text(s->column[c].edge, value, &s->info->fields[f], text);
     else
-        dataset_meta_value_text(s->meta, f, value, text, VALUE_BYTES);
+        shown_values_put(s->shown, f, value, text, VALUE_BYTES);
 }
 
 static pd_slice_t named_slice(const slicing_t *s, int c, slice_t slice)
@@ -467,7 +468,7 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
     ASSERT(dataset_split_rows(info, scored_split(result)) == result->eval_examples && result->label);
     slicing_t s = {
         .info = info,
-        .meta = dataset_meta(dataset),
+        .shown = shown_values_create(dataset),
         .result = result,
         .columns = FIRST_FIELD + fields_of(info),
         .number = MEM_ARRAY(double, result->variants),
@@ -490,6 +491,7 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
         mem_free(s.column[c].seen);
     }
     close_numbers(&s);
+    shown_values_destroy(&s.shown);
     mem_free(s.column);
     mem_free(s.number);
     mem_free(s.score);

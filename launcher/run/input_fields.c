@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
+#include "common/texts/dataset_print.h"
 
 /* How a field is taken, as a word of the file and of messages. */
 static const struct word {

@@ -26,6 +26,7 @@ from_a_checkpoint_on() {
     expect_line "$T/log" "19 steps from 0 on are equal; the runs part at step 19"
     expect_line "$T/log" "rows   4 tables, the first is table 0 (component 0, field c1); "
     expect_line "$T/log" "rows there differ, the first is slot "
+    expect "the key's value is not named" grep -qE '^         of c1 = [0-9]+$' "$T/log"
     expect_line "$T/log" "  probe  before step 16: PD 0 %, levelled 0 %, of 800 examples"
     expect "probes after: $(grep -c '^  probe' "$T/log")" [ "$(grep -c '^  probe  before step 2[04]: PD [0-9.e-]* %, levelled' "$T/log")" = 2 ]
     expect "no probe shows that the runs have parted" grep -qE '^  probe  before step 24: PD (0\.[0-9]*[1-9]|[1-9])' "$T/log"

@@ -109,6 +109,8 @@ files() {
     expect_line "$T/log" "logloss"
     expect "something is left" [ -z "$(ls -d "$T"/*.scoring-* 2>/dev/null)" ]
     mv "$T/elsewhere" "$T/all"
+    expect_predicted "$T/numeric" "$T/all" --split all --columns c --out "$T/named.csv"
+    expect "fields of a dataset" cmp <(cut -d, -f6 "$T/named.csv") <(cut -d, -f3 "$T/all.csv")
     predict "$T/numeric" "$T/late.csv" --schema "$T/counts.yaml" --out "$T/x"
     expect "quantiles of what is scored: code $CODE" [ "$CODE" = 2 ]
     expect_line "$T/log" "column 'b' of the schema asks for 5 bins, whose edges are in the dataset that $T/numeric was trained on"
@@ -146,7 +148,8 @@ $T $T/data --out $T/x|$T holds no finished run
 $T/run $T/none --out $T/x|dataset $T/none does not exist
 $T/run $T/file --out $T/x|$T/run: the schema that its data were imported by is not where it was
 $T/numeric $T/all.csv --columns z --out $T/x|$T/all.csv: no column z, which --columns wants
-$T/run $T/data --columns x --out $T/x|$T/data is a dataset, which is scored as it was imported
+$T/run $T/data --schema x --out $T/x|$T/data is a dataset, which is scored as it was imported
+$T/run $T/data --columns x --out $T/x|dataset $T/data: no field x, which --columns wants; the fields begin with n1, and there is group_id
 $T/run $T/data|smelter predict needs --out FILE
 $T/run --out $T/x|smelter predict needs RUN INPUT
 $T/run $T/data --out $T/x --split half|--split is "half"; it must be train, eval, test or all

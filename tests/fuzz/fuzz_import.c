@@ -31,7 +31,7 @@ static const char *const schemas[] = {("format: csv\n" MULTI),
                                       ("format: csv\n" RULES)};
 enum { SCHEMAS = sizeof schemas / sizeof *schemas };
 
-static char folder[64], dataset_path[96];
+static char folder[64], imported_path[96];
 
 static void leave(void)
 {
@@ -46,7 +46,7 @@ static const schema_t *schema_of(int number)
         snprintf(folder, sizeof folder, "/dev/shm/smelter-fuzz.XXXXXX");
         const char *made = mkdtemp(folder);
         ASSERT(made);
-        snprintf(dataset_path, sizeof dataset_path, "%s/dataset", folder);
+        snprintf(imported_path, sizeof imported_path, "%s/dataset", folder);
         atexit(leave);
     }
     if (!loaded[number]) {
@@ -62,7 +62,7 @@ static void read_dataset(void)
 {
     dataset_t *dataset = NULL;
     dataset_example_t example;
-    status_t status = dataset_open(dataset_path, 1 << 20, &dataset);
+    status_t status = dataset_open(imported_path, 1 << 20, &dataset);
     ASSERT(status == ST_OK);
     const dataset_info_t *info = dataset_info(dataset);
     for (int64_t i = 0; i < info->rows; i++) {
@@ -84,11 +84,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_input_t in = {data, size};
     const schema_t *schema = schema_of(fuzz_byte(&in) % SCHEMAS);
     const bool compress = size % 2;
-    const status_t status = import_text(input_file_make(&in, TEXT_MOST), schema, dataset_path, compress, false);
-    ASSERT(dataset_exists(dataset_path) == (status == ST_OK));
+    const status_t status = import_text(input_file_make(&in, TEXT_MOST), schema, imported_path, compress, false);
+    ASSERT(dataset_exists(imported_path) == (status == ST_OK));
     if (status == ST_OK)
         read_dataset();
-    const status_t removed = dir_remove_tree(dataset_path);
+    const status_t removed = dir_remove_tree(imported_path);
     ASSERT(removed == ST_OK);
     return 0;
 }

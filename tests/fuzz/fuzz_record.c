@@ -1,16 +1,19 @@
-/* Records of a dataset: what is around each of them (stored_record.h), and the three that describe the whole.
+/* Records of a dataset: what is around each of them (stored_record.h), the three that describe the whole, and those of the
+ * texts of its values.
  *
- *     u8 kind {0: stored, 1: meta, 2: origin, 3: census}, u8 {bit 0: make its hashes right}, the record                      */
+ *     u8 kind {0: stored, 1: meta, 2: origin, 3: census, 4: texts, 5: index of texts}, u8 {bit 0: make its hashes right},
+ *     the record                                                                                                         */
 #include <string.h>
 
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/data/dataset_meta.h"
 #include "common/data/stored_record.h"
+#include "common/texts/kept_texts.h"
 #include "tests/fuzz/harness.h"
 
 #define RECORD_MOST 8192
-enum { KIND_STORED, KIND_META, KIND_ORIGIN, KIND_CENSUS, KINDS };
+enum { KIND_STORED, KIND_META, KIND_ORIGIN, KIND_CENSUS, KIND_TEXTS, KIND_INDEX, KINDS };
 
 static void put_u64(uint8_t *at, uint64_t value)
 {
@@ -114,6 +117,36 @@ static void run_census(const record_t *raw)
     census_fini(&census);
 }
 
+static void run_texts(const record_t *raw)
+{
+    kept_table_t table;
+    if (kept_table_read(raw, &table)) {
+        ASSERT(table.n <= raw->bytes);
+        for (uint64_t i = 0; i < table.n; i++) {
+            const int64_t found = kept_table_find(&table, table.key[i]);
+            ASSERT(found >= 0 && table.key[found] == table.key[i] && table.at[i] <= table.at[i + 1]);
+            ASSERT((const uint8_t *)table.text + table.at[i + 1] <= raw->at + raw->bytes);
+        }
+    }
+    kept_table_fini(&table);
+}
+
+static void run_index(const record_t *raw)
+{
+    kept_index_t index, back;
+    record_t again = {0};
+    const uint64_t end =
+        raw->bytes >= 8 ? *(const uint64_t *)(const void *)raw->at : 0; /* its number of texts, as good as any */
+    if (kept_index_decode(raw, end, &index)) {
+        kept_index_encode(&index, &again);
+        const bool same = kept_index_decode(&again, end, &back);
+        ASSERT(same && back.n == index.n && kept_index_values(&back).kept == kept_index_values(&index).kept);
+        kept_index_fini(&back);
+    }
+    kept_index_fini(&index);
+    record_fini(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input_t in = {data, size};
@@ -136,8 +169,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case KIND_ORIGIN:
         run_origin(&raw);
         break;
-    default:
+    case KIND_CENSUS:
         run_census(&raw);
+        break;
+    case KIND_TEXTS:
+        run_texts(&raw);
+        break;
+    default:
+        run_index(&raw);
         break;
     }
     mem_free(copy);
@@ -172,6 +211,26 @@ static void seed_meta(record_t *out)
     dataset_meta_fini(&meta);
 }
 
+static void seed_texts(void)
+{
+    static const uint8_t lengths[] = {1, 4};
+    record_t texts = {0};
+    record_put_u64(&texts, 2);
+    record_put_u64(&texts, 1);
+    record_put_u64(&texts, 42);
+    record_put(&texts, lengths, sizeof lengths);
+    record_put(&texts, "aBern", 5);
+    seed("texts", KIND_TEXTS, &texts);
+    record_fini(&texts);
+    kept_count_t field = {2, 0};
+    kept_piece_t pieces[] = {{8, 50, 0, 255}, {58, 42, 7, 7}};
+    const kept_index_t index = {
+        .bytes = 100, .most = 100, .field_most = 50, .fields = &field, .count = 1, .pieces = pieces, .n = 2};
+    kept_index_encode(&index, &texts);
+    seed("texts-index", KIND_INDEX, &texts);
+    record_fini(&texts);
+}
+
 void fuzz_seeds(void)
 {
     record_t meta = {0}, other = {0}, stored = {0};
@@ -193,6 +252,7 @@ void fuzz_seeds(void)
     seed("census", KIND_CENSUS, &other);
     census_fini(&census);
     record_fini(&other);
+    seed_texts();
     record_fini(&stored);
     record_fini(&meta);
 }

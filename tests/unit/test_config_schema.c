@@ -290,7 +290,7 @@ static void test_kept_form(void **state)
         "labels: [click, {name: liked, column: rating, rule: [4, '5']}]\nsplit: {train_fraction: 0.5, test_fraction: 0.25}\n"
         "columns: [{name: tags, kind: multi, separator: ',', pooling: mean}]\n",
         "label: {column: y, rule: '>= 4'}\nsplit: {column: part, words: true}\ncolumns: [{name: 'a: b', column: '#'}]\n",
-        "format: libffm\nfields: 4\nfeature_limit: 0\n",
+        "format: libffm\nfields: 4\nfeature_limit: 0\nkeep_values: {mb: 3, field_mb: 2}\n",
     };
     for (int i = 0; i < LEN(files); i++) {
         schema_t *s = NULL, *kept = NULL;
@@ -300,6 +300,9 @@ static void test_kept_form(void **state)
         char *after = schema_text(kept);
         assert_string_equal(after, before);
         assert_int_equal(kept->max_bad_rows, s->max_bad_rows);
+        assert_int_equal(kept->keep_mb, i + 1 < LEN(files) ? 256 : 3);
+        assert_int_equal(kept->keep_field_mb, i + 1 < LEN(files) ? 64 : 2);
+        assert_null(strstr(after, "keep"));
         mem_free(yaml);
         mem_free(before);
         mem_free(after);

@@ -19,6 +19,7 @@
 #include "common/base/rng.h"
 #include "common/data/dataset.h"
 #include "common/data/dataset_meta.h"
+#include "common/texts/dataset_print.h"
 
 enum { MOST_FIELDS = 4, MOST_VALUES = 6 };
 

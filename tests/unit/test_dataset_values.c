@@ -30,7 +30,7 @@ static void test_counts_are_exact(void **state)
         const uint64_t value = (uint64_t)(u * u * u * VALUES); /* skewed to small values */
         const uint32_t times = (uint32_t)(rng_u64(1, 2, i) % 3);
         const uint64_t key = key_of(value);
-        value_count_add(counts, 1, &key, &times, &no_text, NULL);
+        value_count_add(counts, 1, &key, &times, &no_text, NULL, NULL);
         plain[value] += times;
         total += times;
     }
@@ -73,9 +73,9 @@ static void test_many_values_at_once(void **state)
             keys[i] = key_of(block * 300 + i);
             times[i] = (uint32_t)(rng_u64(2, block, i) % 4);
             texts[i] = no_text;
-            value_count_add(plain, 1, &keys[i], &times[i], &no_text, NULL);
+            value_count_add(plain, 1, &keys[i], &times[i], &no_text, NULL, NULL);
         }
-        value_count_add(counts, BLOCK, keys, times, texts, NULL);
+        value_count_add(counts, BLOCK, keys, times, texts, NULL, NULL);
     }
     assert_int_equal(value_count_total(counts), value_count_total(plain));
     assert_int_equal(value_count_distinct(counts), value_count_distinct(plain));
@@ -88,7 +88,7 @@ static void test_many_values_at_once(void **state)
 static void add_text(value_count_t *counts, uint64_t key, uint32_t times, const char *text)
 {
     const value_text_t at = {0, strlen(text)};
-    value_count_add(counts, 1, &key, &times, &at, text);
+    value_count_add(counts, 1, &key, &times, &at, text, NULL);
 }
 
 static void test_texts_are_cut(void **state)

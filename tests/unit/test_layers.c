@@ -31,6 +31,7 @@ static const struct arrow {
     {"common/net/", {"common/process/", "common/kernels/", "common/base/"}},
     {"common/cluster/", {"common/process/", "common/kernels/", "common/base/"}},
     {"common/data/", {"common/config/", "common/metrics/", "common/files/", "common/math/", "common/base/"}},
+    {"common/texts/", {"common/data/", "common/config/", "common/metrics/", "common/files/", "common/base/"}},
     {"ps/table/", {"common/"}},
     {"ps/checkpoint/", {"ps/table/", "common/"}},
     {"ps/", {"ps/table/", "ps/checkpoint/", "common/"}},

@@ -62,7 +62,8 @@ static void make_row(made_row_t *m, int64_t i)
                              .multi_weight = m->weights,
                              .input_row = i + 1,
                              .single_text = &m->text,
-                             .multi_text = m->texts};
+                             .multi_text = m->texts,
+                             .group_text = {i % 3 ? m->name : NULL, i % 3 ? bytes : 0}};
 }
 
 static void assert_row(const dataset_row_t *row, double number, int64_t i)
@@ -81,6 +82,9 @@ static void assert_row(const dataset_row_t *row, double number, int64_t i)
     assert_memory_equal(row->multi_key, m.keys, (size_t)values * sizeof *m.keys);
     assert_memory_equal(row->multi_weight, m.weights, (size_t)values * sizeof *m.weights);
     assert_true(!row->single_text[0].at == !m.text.at && row->single_text[0].bytes == m.text.bytes);
+    assert_true(!row->group_text.at == !m.row.group_text.at && row->group_text.bytes == m.row.group_text.bytes);
+    if (row->group_text.at)
+        assert_memory_equal(row->group_text.at, m.name, (size_t)row->group_text.bytes);
     for (int v = 0; v < values; v++)
         assert_memory_equal(row->multi_text[v].at, m.texts[v].at, (size_t)m.texts[v].bytes);
 }

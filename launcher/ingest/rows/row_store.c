@@ -55,7 +55,7 @@ struct row_store {
     size_t *heap, heaped; /* runs with rows left, the one whose row is first on top */
     bool is_taken;        /* the row on top has been given out */
     /* a row that is given out */
-    dataset_text_t *texts; /* [single + values] */
+    dataset_text_t *texts; /* [single + values + 1], the last of the query id */
     size_t texts_capacity;
 };
 
@@ -111,7 +111,7 @@ static row_parts_t parts_of(const row_shape_t *shape, int32_t values)
     p.multi_count = p.numeric + (size_t)shape->numeric * sizeof(float);
     p.multi_weight = p.multi_count + (size_t)shape->multi * sizeof(int32_t);
     p.text_bytes = p.multi_weight + n * sizeof(float);
-    p.labels = p.text_bytes + (singles + n) * sizeof(int32_t);
+    p.labels = p.text_bytes + (singles + n + 1) * sizeof(int32_t);
     p.texts = p.labels + (size_t)shape->labels;
     return p;
 }
@@ -159,7 +159,8 @@ static void put_row(row_store_t *s, uint8_t *at, const waiting_head_t *head, con
     at[p.labels] = row->label;
     copy(at + p.labels + 1, row->more_labels, (size_t)shape->labels - 1);
     uint8_t *to = put_texts(at + p.texts, at + p.text_bytes, row->single_text, singles);
-    put_texts(to, at + p.text_bytes + singles * sizeof(int32_t), row->multi_text, n);
+    to = put_texts(to, at + p.text_bytes + singles * sizeof(int32_t), row->multi_text, n);
+    put_texts(to, at + p.text_bytes + (singles + n) * sizeof(int32_t), &row->group_text, 1);
 }
 
 /* ---- the file ---- */
@@ -235,7 +236,7 @@ status_t row_store_put(row_store_t *s, const dataset_row_t *row, const double *n
                            .train = row->train,
                            .test = row->test};
     const size_t bytes = parts_of(&s->shape, head.values).texts + texts_bytes(row->single_text, (size_t)s->shape.single) +
-                         texts_bytes(row->multi_text, (size_t)values);
+                         texts_bytes(row->multi_text, (size_t)values) + texts_bytes(&row->group_text, 1);
     head.bytes = (bytes + 7) & ~(size_t)7;
     if (s->count > 0 && s->used + head.bytes > s->memory)
         TRY(flush(s));
@@ -393,7 +394,7 @@ status_t row_store_next(row_store_t *s, dataset_row_t *row, const double **numbe
     memcpy(&head, at, sizeof head);
     const row_parts_t p = parts_of(&s->shape, head.values);
     const size_t singles = (size_t)s->shape.single;
-    take_texts(s, at, &p, singles + (size_t)head.values);
+    take_texts(s, at, &p, singles + (size_t)head.values + 1);
     *numbers = (const double *)(const void *)(at + p.numbers); /* rows begin at multiples of 8 */
     *row = (dataset_row_t){.label = at[p.labels],
                            .more_labels = at + p.labels + 1,
@@ -409,6 +410,7 @@ status_t row_store_next(row_store_t *s, dataset_row_t *row, const double **numbe
                            .multi_weight = (const float *)(const void *)(at + p.multi_weight),
                            .input_row = head.input_row,
                            .single_text = s->texts,
-                           .multi_text = s->texts + singles};
+                           .multi_text = s->texts + singles,
+                           .group_text = s->texts[singles + (size_t)head.values]};
     return ST_OK;
 }

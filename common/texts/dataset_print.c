@@ -1,4 +1,4 @@
-#include "common/data/dataset.h"
+#include "common/texts/dataset_print.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,11 +9,12 @@
 #include "common/data/dataset_meta.h"
 #include "common/data/remarks.h"
 #include "common/data/time_text.h"
-#include "common/metrics/queries.h"
+#include "common/texts/shown_values.h"
 
 #define PRINT_CACHE (64ll << 20)
 #define TOP_SHOWN 3
 #define FILES_SHOWN 12
+#define VALUE_BYTES 64
 
 static double percent(int64_t part, int64_t whole)
 {
@@ -37,10 +38,10 @@ static const char *name_of(const dataset_field_t *field, char text[NAME_BYTES])
     return text;
 }
 
-static void print_value(const dataset_meta_t *meta, int f, uint64_t key)
+static void print_value(shown_values_t *shown, int f, uint64_t key)
 {
-    char text[sizeof meta->top[0][0].text];
-    dataset_meta_value_text(meta, f, key, text, sizeof text);
+    char text[VALUE_BYTES];
+    shown_values_put(shown, f, key, text, sizeof text);
     printf("%s", text);
 }
 
@@ -94,7 +95,29 @@ static void print_labels(const dataset_info_t *info)
     }
 }
 
-static void print_head(const char *path, const dataset_t *dataset)
+/* What was left out as a bound was met. */
+static void print_left(const kept_index_t *kept, const dataset_meta_t *meta)
+{
+    char name[NAME_BYTES], a[TEXT_BYTES];
+    int named = 0;
+    for (uint64_t i = 0; i < kept->count && meta->info.numeric + (int)i < meta->count; i++)
+        if (kept->fields[i].left)
+            printf("%s%s %s", named++ ? ", " : "; left out, as keep_values has it: ",
+                   name_of(&meta->fields[meta->info.numeric + (int)i], name), text_count((int64_t)kept->fields[i].left, a));
+    if (kept->groups.left)
+        printf("%squery ids", named ? ", " : "; left out, as keep_values has it: ");
+}
+
+static void print_kept(const kept_index_t *kept, const dataset_meta_t *meta)
+{
+    char a[TEXT_BYTES];
+    printf("  texts       of %s values, %.1f MB", text_count((int64_t)kept_index_values(kept).kept, a),
+           (double)kept->bytes / (1 << 20));
+    print_left(kept, meta);
+    printf("\n");
+}
+
+static void print_head(const char *path, const dataset_t *dataset, shown_values_t *shown)
 {
     const dataset_meta_t *meta = dataset_meta(dataset);
     const census_t *census = dataset_census(dataset);
@@ -123,11 +146,14 @@ static void print_head(const char *path, const dataset_t *dataset)
            meta->compressed ? "zstd" : "not compressed");
     printf("  content     %016" PRIx64 "\n", info->content_hash);
     print_origin(dataset_origin(dataset));
+    const kept_index_t *kept = shown_values_kept(shown);
+    if (kept)
+        print_kept(kept, meta);
     remarks_make(info, census, print_remark, NULL);
     printf("\n");
 }
 
-static void print_fields(const dataset_meta_t *meta)
+static void print_fields(const dataset_meta_t *meta, shown_values_t *shown)
 {
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
     char name[NAME_BYTES];
@@ -150,7 +176,7 @@ static void print_fields(const dataset_meta_t *meta)
         }
         for (int i = 0; i < meta->top_count[f] && i < TOP_SHOWN; i++) {
             printf("%s", i ? ", " : "");
-            print_value(meta, f, meta->top[f][i].key);
+            print_value(shown, f, meta->top[f][i].key);
             printf(" %.1f %%", percent(meta->top[f][i].count, field->values));
         }
         printf("\n");
@@ -196,7 +222,16 @@ void dataset_print_rules(const dataset_field_t *fields, int n)
     }
 }
 
-static void print_row(const dataset_t *dataset, const dataset_example_t *example, int64_t position)
+/* As networks see it, and as it was before transform and scaling. */
+static void print_number(const dataset_field_t *field, float number)
+{
+    const double before = dataset_meta_number(field, number);
+    printf("%g", (double)number);
+    if ((float)before != number)
+        printf(" (%.6g)", before);
+}
+
+static void print_row(const dataset_t *dataset, shown_values_t *shown, const dataset_example_t *example, int64_t position)
 {
     const dataset_meta_t *meta = dataset_meta(dataset);
     const int64_t row = census_input_row(dataset_census(dataset), position);
@@ -212,24 +247,25 @@ static void print_row(const dataset_t *dataset, const dataset_example_t *example
         printf(", weight %g", (double)block->weight[r] * info->weight_mean);
     if (row)
         printf(", row %" PRId64 " of the input", row);
-    if (info->has_group && block->group[r] == QUERY_NONE)
-        printf(", group (missing)");
-    else if (info->has_group)
-        printf(", group %016" PRIx64, block->group[r]);
+    if (info->has_group) {
+        char group[VALUE_BYTES];
+        shown_values_group(shown, block->group[r], group, sizeof group);
+        printf(", group %s", group);
+    }
     if (info->has_time)
         printf(", time %s", time_write(block->time[r], dataset_census(dataset)->unit, time));
     for (int f = 0; f < meta->count; f++) {
         printf("%s%s=", f ? " " : "\n     ", name_of(&meta->fields[f], name));
         if (f < info->numeric) {
-            printf("%g", (double)block->numeric[r * (size_t)info->numeric + (size_t)f]);
+            print_number(&meta->fields[f], block->numeric[r * (size_t)info->numeric + (size_t)f]);
         } else if (f < info->numeric + info->single) {
-            print_value(meta, f, block->single[r * (size_t)info->single + (size_t)(f - info->numeric)]);
+            print_value(shown, f, block->single[r * (size_t)info->single + (size_t)(f - info->numeric)]);
         } else {
             const size_t cell = r * (size_t)info->multi + (size_t)(f - info->numeric - info->single);
             printf("[");
             for (uint32_t v = block->multi_at[cell]; v < block->multi_at[cell + 1]; v++) {
                 printf("%s", v > block->multi_at[cell] ? " " : "");
-                print_value(meta, f, block->multi_key[v]);
+                print_value(shown, f, block->multi_key[v]);
                 if (block->multi_weight[v] != 1.0f)
                     printf(":%g", (double)block->multi_weight[v]);
             }
@@ -244,20 +280,25 @@ status_t dataset_print(const char *path, int first_rows)
     dataset_t *dataset = NULL;
     TRY(dataset_open(path, PRINT_CACHE, &dataset));
     const dataset_meta_t *meta = dataset_meta(dataset);
-    print_head(path, dataset);
-    print_fields(meta);
+    shown_values_t *shown = shown_values_create(dataset);
+    print_head(path, dataset, shown);
+    print_fields(meta, shown);
     dataset_print_rules(meta->fields, meta->count);
     status_t status = ST_OK;
-    const int64_t shown = first_rows < meta->info.rows ? first_rows : meta->info.rows;
-    if (shown > 0)
-        printf("\n  first rows, as a reader gets them; a value that is not among the most frequent is shown as its #key\n");
-    for (int64_t i = 0; i < shown; i++) {
+    const int64_t rows = first_rows < meta->info.rows ? first_rows : meta->info.rows;
+    if (rows > 0)
+        printf("\n  first rows, as a reader gets them; %s\n",
+               shown_values_kept(shown)
+                   ? "a value whose text is not kept is shown as its #key, a number of another scale in brackets"
+                   : "a value that is not among the most frequent is shown as its #key");
+    for (int64_t i = 0; i < rows; i++) {
         dataset_example_t example;
         TRY_DONE(dataset_fetch(dataset, &i, 1, &example));
-        print_row(dataset, &example, i);
+        print_row(dataset, shown, &example, i);
     }
 done:
     fflush(stdout);
+    shown_values_destroy(&shown);
     dataset_close(&dataset);
     return status;
 }
