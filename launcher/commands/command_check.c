@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/config/lanes.h"
 #include "common/config/table_plan.h"
 #include "common/data/dataset.h"
 #include "common/data/field_plan.h"
@@ -20,6 +21,7 @@
 #include "common/files/scratch_folder.h"
 #include "common/kernels/optimizer.h"
 #include "launcher/commands/commands.h"
+#include "launcher/coordinator/schedule_check.h"
 #include "launcher/coordinator/warm_start.h"
 #include "launcher/ingest/sources.h"
 #include "launcher/ingest/splits.h"
@@ -221,6 +223,17 @@ static status_t check_fields(const config_t *config, const dataset_info_t *info,
     return ST_OK;
 }
 
+/* Against the length of the training. */
+static void check_schedule(checking_t *c, const config_t *config, const dataset_info_t *info, const char *name)
+{
+    const lanes_t lanes = lanes_of(config, info->train_rows);
+    const int64_t steps = lanes_steps(&lanes);
+    const status_t status = steps > 0 ? schedule_check(config, name, steps) : ST_OK;
+    look(c, status);
+    if (status == ST_OK && steps > 0)
+        schedule_warn(config, name, steps);
+}
+
 static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool is_whole)
 {
     const config_t *config = variant(c, v);
@@ -231,6 +244,8 @@ static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool
         if (status != ST_OK)
             return;
     }
+    if (is_whole)
+        check_schedule(c, config, info, name);
     if (*config->warm_start && info)
         look(c, warm_start_check(config, info));
     else if (*config->warm_start)

@@ -7,6 +7,7 @@
 #include "common/data/field_plan.h"
 #include "common/kernels/gemm.h"
 #include "launcher/coordinator/coordinator_impl.h"
+#include "launcher/coordinator/schedule_check.h"
 
 status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
 {
@@ -49,26 +50,6 @@ static status_t check_dropped(const config_t *config, const char *variant, int64
                 " examples%s, fewer than train.batch %" PRId64 "; "
                 "use a smaller batch or train.last_batch scaled",
                 variant, left_over, config_groups(config) > 1 ? " for each peer" : "", lanes->batch);
-}
-
-/* A fall to the end of the training that would begin behind it. */
-static status_t check_schedule(const schedule_t *schedule, const char *section, const char *variant, int64_t steps)
-{
-    if (schedule->kind != SCHEDULE_COSINE || schedule->from < schedule->until)
-        return ST_OK;
-    return FAIL(ST_INPUT,
-                "%s: %s.schedule cosine would begin at step %" PRId64 ", but the training ends at step %" PRId64
-                ", before it begins; let it begin sooner (%s.decay_from, %s.warmup_steps), or train longer",
-                variant, section, schedule->from, steps, section, section);
-}
-
-static status_t check_schedules(const config_t *config, const char *variant, int64_t steps)
-{
-    const schedule_t embedding = config_embedding_schedule(config, steps), dense = config_dense_schedule(config, steps),
-                     linear = config_linear_schedule(config, steps);
-    TRY(check_schedule(&embedding, "embedding", variant, steps));
-    TRY(check_schedule(&dense, "dense", variant, steps));
-    return check_schedule(&linear, "linear", variant, steps);
 }
 
 static bool stops_early(const experiment_t *experiment)
@@ -121,7 +102,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
         };
         status = check_dropped(config, out->variant, left_over, &lanes);
         if (status == ST_OK)
-            status = check_schedules(config, out->variant, out->steps);
+            status = schedule_check(config, out->variant, out->steps);
         if (status == ST_OK)
             status = coordinator_mix_teacher(c, config, replica, out);
         if (status == ST_OK) {

@@ -17,6 +17,7 @@
 #include "launcher/checkpoint/checkpoint_resume.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/coordinator_send.h"
+#include "launcher/coordinator/schedule_check.h"
 #include "launcher/run/input_fields.h"
 #include "worker/checkpoint_schedule.h"
 #include "worker/objective.h"
@@ -202,9 +203,12 @@ static status_t check_training_rows(const coordinator_t *c, const config_t *conf
     return FAIL(ST_INPUT, "dataset %s has no training examples; give its training split a larger share", c->dataset_path);
 }
 
-/* An objective that compares components over the examples of a lane needs some. */
-static void warn_of_lanes(const config_t *config)
+/* An objective that compares components over the examples of a lane needs some; and what is said of learning rates once for all
+ * replicas. */
+static void warn_of(const config_t *config, const manifest_t *run)
 {
+    if (run->result.replica == 0)
+        schedule_warn(config, run->variant, run->steps);
     const int64_t rows = config->train.batch / config->train.lanes;
     const int least = objective_least_rows(config);
     if (rows < least)
@@ -536,7 +540,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     coordinator_expect(c, config, dataset_info(c->dataset)->train_rows, dataset_info(c->dataset)->numeric);
     manifest.provenance = begin_provenance(c);
     TRY_DONE(check_training_rows(c, config));
-    warn_of_lanes(config);
+    warn_of(config, &manifest);
     if (run->resume)
         TRY_DONE(find_checkpoint(c, &manifest, &checkpoint, &resumed));
     const checkpoint_resume_t *from = resumed ? &checkpoint : NULL;
