@@ -6,59 +6,65 @@
 
 #include "common/base/memory.h"
 #include "common/metrics/metrics.h"
+#include "launcher/metrics/open_steps.h"
 #include "launcher/run/run_result.h"
 
-/* A step that some workers have told of, and others have not. */
-typedef struct open_validation {
-    int64_t step;
-    int heard; /* workers */
-    float *p;  /* [examples], as the next two */
+/* What workers have told of a step; all [examples]. */
+typedef struct gathered_validation {
+    float *p;
     uint8_t *label;
     uint64_t *group;
-} open_validation_t;
+} gathered_validation_t;
 
 struct validation_merger {
     validation_merger_options_t o;
     early_stopping_t state;
     int64_t last;
-    int64_t *next;           /* [workers] the step that it tells of next */
-    open_validation_t *open; /* [n], ascending steps */
-    int n;
-    size_t capacity;
+    open_steps_t *steps;
 };
+
+static void *create_validation(const void *context)
+{
+    const validation_merger_options_t *o = context;
+    gathered_validation_t *gathered = MEM_NEW(gathered_validation_t);
+    *gathered = (gathered_validation_t){.p = MEM_ARRAY(float, o->examples),
+                                        .label = MEM_ARRAY(uint8_t, o->examples),
+                                        .group = MEM_ARRAY(uint64_t, o->examples)};
+    return gathered;
+}
+
+static void destroy_validation(void *of)
+{
+    gathered_validation_t *gathered = of;
+    mem_free(gathered->p);
+    mem_free(gathered->label);
+    mem_free(gathered->group);
+    mem_free(gathered);
+}
 
 validation_merger_t *validation_merger_create(const validation_merger_options_t *options)
 {
     validation_merger_t *m = MEM_NEW(validation_merger_t);
-    ASSERT(options->period > 0 && options->workers > 0 && options->chunk > 0);
+    ASSERT(options->chunk > 0);
     m->o = *options;
     m->state = (early_stopping_t){.patience = options->patience, .min_delta = options->min_delta};
-    m->next = MEM_ARRAY(int64_t, options->workers);
-    const int64_t before = options->first > 0 ? options->first - 1 : 0;
-    for (int w = 0; w < options->workers; w++)
-        m->next[w] = (before / options->period + 1) * options->period;
+    m->steps = open_steps_create(&(open_steps_options_t){.what = "an evaluation",
+                                                         .workers = options->workers,
+                                                         .period = options->period,
+                                                         .first = options->first,
+                                                         .end = options->end,
+                                                         .create = create_validation,
+                                                         .destroy = destroy_validation,
+                                                         .context = &m->o});
     return m;
-}
-
-static void close_first(validation_merger_t *m)
-{
-    mem_free(m->open[0].p);
-    mem_free(m->open[0].label);
-    mem_free(m->open[0].group);
-    m->n--;
-    memmove(m->open, m->open + 1, (size_t)m->n * sizeof *m->open);
 }
 
 void validation_merger_destroy(validation_merger_t **merger)
 {
-    validation_merger_t *m = *merger;
-    if (!m)
+    if (!*merger)
         return;
-    while (m->n)
-        close_first(m);
-    mem_free(m->open);
-    mem_free(m->next);
-    mem_free(m);
+    open_steps_destroy(&(*merger)->steps);
+    mem_free(*merger);
     *merger = NULL;
 }
 
@@ -104,26 +110,8 @@ status_t validation_merger_final(validation_merger_t *m, const float *p, const u
     return measure(m, m->o.end, p, label, m->o.has_group ? group : NULL);
 }
 
-/* The place of a step, made where this worker is the first to tell of it. */
-static open_validation_t *place_of(validation_merger_t *m, int64_t step)
-{
-    int at = m->n;
-    while (at > 0 && m->open[at - 1].step >= step)
-        at--;
-    if (at < m->n && m->open[at].step == step)
-        return &m->open[at];
-    MEM_GROW(m->open, m->capacity, (size_t)m->n + 1);
-    memmove(m->open + at + 1, m->open + at, (size_t)(m->n - at) * sizeof *m->open);
-    m->n++;
-    m->open[at] = (open_validation_t){.step = step,
-                                      .p = MEM_ARRAY(float, m->o.examples),
-                                      .label = MEM_ARRAY(uint8_t, m->o.examples),
-                                      .group = MEM_ARRAY(uint64_t, m->o.examples)};
-    return &m->open[at];
-}
-
 /* The chunks of a worker, from its message to their places; how many examples that are. */
-static int64_t spread(const validation_merger_t *m, int worker, const net_message_t *message, open_validation_t *to)
+static int64_t spread(const validation_merger_t *m, int worker, const net_message_t *message, gathered_validation_t *to)
 {
     int64_t at = 0;
     for (int64_t first = worker * m->o.chunk; first < m->o.examples; first += m->o.workers * m->o.chunk) {
@@ -142,23 +130,20 @@ static int64_t spread(const validation_merger_t *m, int worker, const net_messag
 status_t validation_merger_put(validation_merger_t *m, int worker, const net_message_t *message)
 {
     const int64_t step = message->header.step, share = spread(m, worker, message, NULL);
-    ASSERT(worker >= 0 && worker < m->o.workers);
-    if (step != m->next[worker] || step >= m->o.end)
-        return REFUSE("an evaluation before step %" PRId64 " came; worker %d's next one is before step %" PRId64, step, worker,
-                      m->next[worker]);
+    const open_step_t *whole;
+    TRY(open_steps_expect(m->steps, worker, step));
     if (message->header.count != share || (share && m->o.has_group && !message->frame[2].bytes))
         return REFUSE("%" PRId64 " examples were evaluated before step %" PRId64 "; worker %d has %" PRId64,
                       message->header.count, step, worker, share);
     if (!metrics_are_labels(message->frame[1].data, share))
         return REFUSE("a label is neither 0 nor 1");
-    open_validation_t *open = place_of(m, step);
-    spread(m, worker, message, open);
-    open->heard++;
-    m->next[worker] += m->o.period;
-    while (m->n && m->open[0].heard == m->o.workers) {
-        const open_validation_t *whole = &m->open[0];
-        TRY(measure(m, whole->step, whole->p, whole->label, m->o.has_group ? whole->group : NULL));
-        close_first(m);
+    open_step_t *at = open_steps_at(m->steps, step);
+    spread(m, worker, message, at->gathered);
+    open_steps_put(m->steps, worker, at);
+    while ((whole = open_steps_whole(m->steps))) {
+        const gathered_validation_t *of = whole->gathered;
+        TRY(measure(m, whole->step, of->p, of->label, m->o.has_group ? of->group : NULL));
+        open_steps_close(m->steps);
     }
     return ST_OK;
 }
