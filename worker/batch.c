@@ -157,6 +157,8 @@ static void copy_rows(batch_builder_t *b, batch_t *batch, const dataset_info_t *
         batch->group[r] = block->group[row];
         if (info->has_weight)
             batch->weight[r] = block->weight[row];
+        if (batch->timed)
+            batch->time[r] = block->time[row];
         uint64_t *singles = &b->singles[(int64_t)r * b->single];
         if (info->single)
             memcpy(singles, &block->single[row * info->single], sizeof *singles * (size_t)info->single);
@@ -343,6 +345,8 @@ static void grow(batch_builder_t *b, batch_t *batch, const dataset_info_t *info)
     batch->weighted = info->has_weight;
     if (info->has_weight)
         MEM_GROW(batch->weight, batch->weight_cap, rows);
+    if (batch->timed)
+        MEM_GROW(batch->time, batch->time_cap, rows);
     MEM_GROW(batch->values, batch->values_cap, rows * (size_t)info->numeric);
     MEM_GROW(batch->single_unique, batch->single_cap, rows * (size_t)b->single);
     MEM_GROW(batch->multi_at, batch->at_cap, rows * (size_t)info->multi + 1);
@@ -410,6 +414,7 @@ void batch_reset(batch_t *batch)
     mem_free(batch->group);
     mem_free(batch->values);
     mem_free(batch->weight);
+    mem_free(batch->time);
     mem_free(batch->teacher);
     mem_free(batch->keys);
     mem_free(batch->shard_first);

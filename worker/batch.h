@@ -29,6 +29,8 @@ typedef struct batch {
     float *values;                  /* [rows][numeric] */
     bool weighted;                  /* the dataset has weights: */
     float *weight;                  /* [rows] */
+    bool timed;                     /* the plan wants times: */
+    int64_t *time;                  /* [rows] */
     bool taught;                    /* the plan has a teacher */
     float *teacher;                 /* [rows] its probabilities (NaN: none), where taught; filled by the loader */
 
@@ -56,8 +58,8 @@ typedef struct batch {
     int32_t *push_segment_first;
 
     /* capacities of the arrays above */
-    size_t weight_cap, teacher_cap, rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap, uses_cap,
-        use_field_cap, firsts_cap;
+    size_t weight_cap, time_cap, teacher_cap, rows_cap, values_cap, keys_cap, segments_cap, single_cap, at_cap, multi_cap,
+        uses_cap, use_field_cap, firsts_cap;
     size_t push_unique_cap, push_use_cap, push_first_cap, push_segments_cap, push_segment_first_cap;
 } batch_t;
 

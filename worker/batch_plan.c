@@ -35,6 +35,7 @@ static int positions_of(const batch_plan_t *plan, int64_t index, const dataset_t
         for (int64_t i = 0; i < rows; i++)
             l->positions[i] = first + i;
     }
+    batch->timed = plan->times;
     batch->taught = plan->teacher != NULL;
     if (batch->taught)
         MEM_GROW(batch->teacher, batch->teacher_cap, (size_t)rows);

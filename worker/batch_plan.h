@@ -18,6 +18,7 @@ typedef struct batch_plan {
     const char *scratch; /* training: folder for examples in the order of visits (visit_store.h), borrowed; NULL: none */
     const float
         *teacher; /* training: [train_rows] probabilities by number in the split, borrowed until the plan is over; or NULL */
+    bool times;   /* training: examples have theirs, which the dataset has */
     int64_t examples; /* scoring: the first ones of the split, at most; 0: all */
     int chunk;        /* scoring: examples per batch; worker w scores chunks w, w + W, .. of the split; 0: training */
 } batch_plan_t;

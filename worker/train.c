@@ -92,6 +92,8 @@ status_t train_begin(worker_run_t *r, int64_t first)
     r->cuts.whole = validated > 0;
     r->now_step = r->kept.first_step = first;
     r->kept.examples = 0;
+    r->kept.about = message_about(validation_window_seconds(c->evaluate.window) > 0 && dataset_info(r->dataset)->has_time,
+                                  dataset_info(r->dataset)->has_weight);
     r->times = (step_times_t){0};
     const bool digests = run_leads(r) && c->train.step_digests && c->determinism >= DETERMINISM_SYNC;
     step_batch_begin(&r->digests, digests ? r->group.end_component - r->group.first_component : 0);
@@ -105,6 +107,7 @@ status_t train_begin(worker_run_t *r, int64_t first)
         .order = order_of(c, dataset_info(r->dataset)->train_rows, r->group.number, r->group.groups),
         .first_step = first,
         .scratch = scratch_of(c),
+        .times = r->reports && r->kept.about.time >= 0,
     };
     if (r->teacher)
         TRY(teacher_predictions_all(r->teacher, &plan.teacher));

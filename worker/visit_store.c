@@ -175,6 +175,7 @@ status_t visit_store_create(const batch_plan_t *plan, dataset_t *dataset, visit_
     s->dataset = dataset;
     s->cache_bytes = dataset_cache_bytes(dataset);
     s->shape = dataset_meta_shape(dataset_meta(dataset));
+    s->shape.has_time = s->shape.has_time && plan->times;
     s->row_bytes = bucket_file_row_bytes(&s->shape, (size_t)(values / info->rows));
     s->step_rows = (to - from) * lane;
     s->step_at = from * lane;

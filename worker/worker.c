@@ -286,7 +286,7 @@ static void destroy(worker_t *w)
     config_destroy(&w->told);
     mem_free(r->kept.p);
     mem_free(r->kept.y);
-    mem_free(r->kept.query);
+    mem_free(r->kept.words);
     mem_free(w);
 }
 

@@ -9,6 +9,7 @@
 #include "common/config/run_folders.h"
 #include "common/config/table_plan.h"
 #include "common/net/heartbeat.h"
+#include "common/net/message.h"
 #include "common/net/step_batch.h"
 #include "worker/checkpoint_schedule.h"
 #include "worker/client.h"
@@ -21,8 +22,9 @@
 typedef struct kept {
     float *p;
     uint8_t *y;
-    uint64_t *query;
-    size_t p_cap, y_cap, query_cap, examples;
+    uint64_t *words; /* [examples][about.words] */
+    message_about_t about;
+    size_t p_cap, y_cap, words_cap, examples;
     int64_t first_step; /* of the interval */
 } kept_t;
 

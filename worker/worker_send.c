@@ -10,17 +10,19 @@
 
 #define CLIPPED_HIGH 0.1 /* share of a layer's values; well above what normalisation leaves outside the usual clip */
 
+/* words: of each example. */
 static status_t send_examples(const worker_run_t *r, wire_type_t type, int64_t step, const float *p, const uint8_t *y,
-                              const uint64_t *group, int64_t n)
+                              const uint64_t *about, int words, int64_t n)
 {
     wire_header_t header = run_header(r, type, step, n);
-    wire_frame_t frames[] = {{p, n * (int64_t)sizeof *p}, {y, n}, {group, n * (int64_t)sizeof *group}};
+    wire_frame_t frames[] = {{p, n * (int64_t)sizeof *p}, {y, n}, {about, n * words * (int64_t)sizeof *about}};
     return net_send(r->net, PEER_COORDINATOR, &header, frames, 3);
 }
 
 status_t worker_send_batch(const worker_run_t *r, const batch_t *batch)
 {
-    return send_examples(r, WIRE_PREDICTIONS, batch->step, step_predictions(r->step), batch->label, batch->group, batch->rows);
+    return send_examples(r, WIRE_PREDICTIONS, batch->step, step_predictions(r->step), batch->label, batch->group, 1,
+                         batch->rows);
 }
 
 /* Say once per run where clipping undoes what a smooth activation is for. */
@@ -42,16 +44,31 @@ static void watch_clipping(worker_run_t *r, int64_t step)
     }
 }
 
+static void keep_words(const message_about_t *about, const batch_t *batch, uint64_t *words)
+{
+    for (int32_t i = 0; i < batch->rows; i++, words += about->words) {
+        words[0] = batch->group[i];
+        if (about->time >= 0)
+            words[about->time] = (uint64_t)batch->time[i];
+        if (about->weight >= 0)
+            words[about->weight] = message_weight_word(batch->weight[i]);
+    }
+}
+
 static void keep_predictions(worker_run_t *r, const batch_t *batch)
 {
     kept_t *k = &r->kept;
     const size_t n = (size_t)batch->rows;
     MEM_GROW(k->p, k->p_cap, k->examples + n);
     MEM_GROW(k->y, k->y_cap, k->examples + n);
-    MEM_GROW(k->query, k->query_cap, k->examples + n);
+    MEM_GROW(k->words, k->words_cap, (k->examples + n) * (size_t)k->about.words);
     memcpy(k->p + k->examples, step_predictions(r->step), n * sizeof *k->p);
     memcpy(k->y + k->examples, batch->label, n);
-    memcpy(k->query + k->examples, batch->group, n * sizeof *k->query);
+    uint64_t *words = k->words + k->examples * (size_t)k->about.words;
+    if (k->about.words == 1)
+        memcpy(words, batch->group, n * sizeof *words);
+    else
+        keep_words(&k->about, batch, words);
     k->examples += n;
 }
 
@@ -93,7 +110,7 @@ status_t worker_send_progress(worker_run_t *r, int64_t step)
         watch_clipping(r, step - 1);
     TRY(send_digests(r));
     if (r->reports)
-        TRY(send_examples(r, WIRE_PROGRESS, k->first_step, k->p, k->y, k->query, (int64_t)k->examples));
+        TRY(send_examples(r, WIRE_PROGRESS, k->first_step, k->p, k->y, k->words, k->about.words, (int64_t)k->examples));
     k->examples = 0;
     k->first_step = step;
     return ST_OK;

@@ -255,10 +255,11 @@ typedef struct schema_label {
 
 typedef struct schema {
     text_format_t format;
-    bool header;      /* CSV, TSV: the first line names the columns; default true */
-    char *label;      /* column of the label */
-    char *label_rule; /* what of it is 1 (label_rule.h); "" or NULL: it holds 0 or 1 */
-    char *weight;     /* column of the weight of a row in loss and metrics, or "" or NULL */
+    bool header;          /* CSV, TSV: the first line names the columns; default true */
+    char *label;          /* column of the label */
+    char *label_rule;     /* what of it is 1 (label_rule.h); "" or NULL: it holds 0 or 1 */
+    char *weight;         /* column of the weight of a row in loss and metrics, or "" or NULL */
+    bool may_lack_weight; /* so may files that are to be scored, and of their rows those without a label; not in the text */
     unlabelled_t unlabelled;
     time_order_t order;
     schema_label_t *labels; /* [labels_count] all labels, where there are several; then `label` is "" */

@@ -12,6 +12,7 @@
 
 #include "common/base/memory.h"
 #include "common/config/port_range.h"
+#include "common/config/validation.h"
 #include "common/kernels/gsmelu.h"
 
 static bool is_power_of_two(int64_t n)
@@ -301,6 +302,10 @@ static int add_validation(const config_t *config, complaint_t *out, int n)
                 mem_printf("evaluate.patience %" PRId64
                            " waits for evaluations, and there are none; set evaluate.every or evaluate.every_epochs",
                            e->patience));
+    if (validation_window_seconds(e->window) < 0)
+        n = add(out, n, "evaluate.window", NULL, NULL,
+                mem_printf("evaluate.window '%s' is no length of time; write day, hour, or seconds from 1 to 1000000000",
+                           e->window));
     if (e->patience && config->checkpoint.every_steps)
         n = add(out, n, "checkpoint.every_steps", "evaluate.patience", NULL,
                 mem_strdup("checkpoint.every_steps goes with no evaluate.patience, which makes a checkpoint at every "

@@ -340,7 +340,8 @@
     X(INT, patience, "0", 0, 1000000, IDENTITY, "stop after so many evaluations without an improvement, and end with the parameters of the best one, which a checkpoint has kept; 0: off") \
     X(WORD(VALIDATED), metric, "logloss", 0, 0, IDENTITY, "what evaluate.patience looks at") \
     X(NUM, min_delta, "0", 0, 1000000, IDENTITY, "by how much it must be better than the best so far to be an improvement, at least") \
-    X(WORD(SCORED), split, "auto", 0, 0, IDENTITY, "which split the finished run is scored on, and what compare reports is of")
+    X(WORD(SCORED), split, "auto", 0, 0, IDENTITY, "which split the finished run is scored on, and what compare reports is of") \
+    X(TEXT, window, "", 0, 0, FREE, "progressive and held-out metrics also by windows of time: day, hour, or a number of seconds; empty: off")
 
 /* F(key, value): what versions without the key did, where its default is something else. A resolved configuration that lacks
  * the key means this value, and the hash of a configuration covers what differs from it. */

@@ -4,6 +4,8 @@
 #define SMELTER_VALIDATION_H
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/config/peer_group.h"
 
@@ -43,6 +45,20 @@ static inline int64_t validation_clear(int64_t period, int64_t step, int64_t dep
 {
     const int64_t next = (step + period - 1) / period * period;
     return next - step <= depth ? next : step;
+}
+
+/* validation_window_seconds - of evaluate.window; 0: there are none, -1: it is not one. */
+static inline int64_t validation_window_seconds(const char *window)
+{
+    char *end;
+    if (!window || !*window)
+        return 0;
+    if (strcmp(window, "day") == 0)
+        return 86400;
+    if (strcmp(window, "hour") == 0)
+        return 3600;
+    const long long seconds = strtoll(window, &end, 10);
+    return *end || *window < '0' || *window > '9' || seconds < 1 || seconds > 1000000000 ? -1 : seconds;
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* A bucket is a list of extents of the file, each a full buffer of its rows:
  *
  *     u32 slot, u32 2 values + label, u64 group, u64 single[], u64 key[values], u32 count[multi], f32 numeric[],
- *     f32 weight[values]
+ *     f32 weight[values], f32 weight of the row, i64 time
  *
  * every row at a multiple of 8 bytes. Extents are written where the file ends at the moment, so all writing is sequential,
  * and a bucket is read in pieces as long as the buffers. Checksums are kept in memory, as are the lists.                  */
@@ -50,7 +50,8 @@ size_t bucket_file_row_bytes(const block_shape_t *shape, size_t values)
 {
     const size_t bytes = sizeof(row_head_t) + (size_t)shape->single * sizeof(uint64_t) +
                          (size_t)shape->multi * sizeof(uint32_t) + (size_t)shape->numeric * sizeof(float) +
-                         (shape->has_weight ? sizeof(float) : 0) + values * (sizeof(uint64_t) + sizeof(float));
+                         (shape->has_weight ? sizeof(float) : 0) + (shape->has_time ? sizeof(int64_t) : 0) +
+                         values * (sizeof(uint64_t) + sizeof(float));
     return (bytes + 7) & ~(size_t)7;
 }
 
@@ -77,7 +78,9 @@ static void encode_row(uint8_t *to, const block_shape_t *shape, uint32_t slot, c
     to = append(to, block->numeric + row * numeric, numeric * sizeof *block->numeric);
     to = append(to, block->multi_weight + *at, values * sizeof *block->multi_weight);
     if (shape->has_weight)
-        append(to, block->weight + row, sizeof *block->weight);
+        to = append(to, block->weight + row, sizeof *block->weight);
+    if (shape->has_time)
+        append(to, block->time + row, sizeof *block->time);
 }
 
 static const uint8_t *take(void *to, const uint8_t *from, size_t bytes)
@@ -110,7 +113,9 @@ static const uint8_t *decode_row(const uint8_t *from, const block_shape_t *shape
     next = take(out->numeric + row * numeric, next, numeric * sizeof *out->numeric);
     next = take(out->multi_weight + first, next, values * sizeof *out->multi_weight);
     if (shape->has_weight)
-        take(out->weight + row, next, sizeof *out->weight);
+        next = take(out->weight + row, next, sizeof *out->weight);
+    if (shape->has_time)
+        take(out->time + row, next, sizeof *out->time);
     out->block.rows++;
     return from + bucket_file_row_bytes(shape, values);
 }
@@ -171,6 +176,7 @@ void bucket_fini(bucket_t *bucket)
     mem_free(bucket->numeric);
     mem_free(bucket->multi_weight);
     mem_free(bucket->weight);
+    mem_free(bucket->time);
     *bucket = (bucket_t){0};
 }
 
@@ -269,10 +275,13 @@ static void make_room(const block_shape_t *shape, const pile_t *pile, bucket_t *
     MEM_GROW(out->multi_weight, out->multi_weight_capacity, values);
     if (shape->has_weight)
         MEM_GROW(out->weight, out->weight_capacity, rows);
+    if (shape->has_time)
+        MEM_GROW(out->time, out->time_capacity, rows);
     out->multi_at[0] = 0;
     out->block = (dataset_block_t){.label = out->label,
                                    .weight = out->weight,
                                    .group = out->group,
+                                   .time = out->time,
                                    .numeric = out->numeric,
                                    .single = out->single,
                                    .multi_at = out->multi_at,

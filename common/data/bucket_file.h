@@ -34,9 +34,10 @@ typedef struct bucket {
     uint8_t *label;
     uint64_t *group, *single, *multi_key;
     float *numeric, *multi_weight, *weight;
+    int64_t *time;
     uint32_t *multi_at;
     size_t row_of_capacity, label_capacity, group_capacity, single_capacity, multi_key_capacity, numeric_capacity,
-        multi_weight_capacity, multi_at_capacity, weight_capacity;
+        multi_weight_capacity, multi_at_capacity, weight_capacity, time_capacity;
 } bucket_t;
 
 void bucket_fini(bucket_t *bucket);

@@ -205,6 +205,17 @@ const char *time_read(const char *text, int bytes, time_form_t *form, int64_t *v
     return NULL;
 }
 
+int64_t time_ticks(int64_t sample, time_unit_t unit)
+{
+    const int64_t million = unit == TIME_MILLIONTHS ? MILLION : 1;
+    int64_t ticks = 1;
+    if (unit == TIME_ISO)
+        return MILLION;
+    for (int64_t size = llabs(sample / million); ticks < 1000000000 && size >= 100000000000; size /= 1000)
+        ticks *= 1000;
+    return ticks * million;
+}
+
 /* ".061" behind the seconds, without the zeros at its end; nothing where it is 0. */
 static void put_millionths(char *text, size_t bytes, int64_t millionths)
 {

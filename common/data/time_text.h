@@ -19,6 +19,10 @@ typedef enum time_form { TIME_MISSING, TIME_WHOLE, TIME_FRACTION, TIME_DATE } ti
  * Digits behind the sixth of a fraction round. Returns NULL, or what is wrong. */
 const char *time_read(const char *text, int bytes, time_form_t *form, int64_t *value);
 
+/* time_ticks - how many of what times count are a second. Whole numbers and millionths of them count what is likely by the size
+ * of one of them, `sample`: seconds since 1970 up to the year 5138, above that milli-, micro- or nanoseconds. */
+int64_t time_ticks(int64_t sample, time_unit_t unit);
+
 #define TIME_TEXT 96
 /* time_write - a stored time as a person reads it: "1465877179.061", "2016-06-14 04:06:19.061 UTC". Returns text. */
 const char *time_write(int64_t value, time_unit_t unit, char text[TIME_TEXT]);

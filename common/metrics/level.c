@@ -7,6 +7,7 @@
 
 #include "common/base/memory.h"
 #include "common/math/real.h"
+#include "common/metrics/weighted.h"
 
 #define FARTHEST 100.0     /* of c: any f32 between 0 and 1 that the cluster predicts is then 0 or 1 to a double */
 #define MOST_STEPS 200     /* bisection alone needs 60 */
@@ -17,32 +18,33 @@ static double moved(double p, double odds_factor)
     return p * odds_factor / (1.0 - p + p * odds_factor);
 }
 
-static status_t mean_moved(const scores_t *p, double c, double *mean, double *slope)
+static status_t mean_moved(const scores_t *p, const float *w, double c, double *mean, double *slope)
 {
     const double odds_factor = real_exp(c);
-    double sum = 0.0, slopes = 0.0;
+    double sum = 0.0, slopes = 0.0, weights = 0.0;
     score_blocks_t blocks = score_blocks_open(p, 1);
     status_t status = ST_OK;
     while (score_blocks_next(&blocks, &status))
         for (int64_t t = 0; t < blocks.count; t++) {
-            const double q = moved((double)blocks.p[0][t], odds_factor);
-            sum += q;
-            slopes += q * (1.0 - q);
+            const double q = moved((double)blocks.p[0][t], odds_factor), weight = weighted_of(w, blocks.first + t);
+            sum += weight * q;
+            slopes += weight * (q * (1.0 - q));
+            weights += weight;
         }
     score_blocks_close(&blocks);
-    *slope = slopes / (double)p->n;
-    *mean = sum / (double)p->n;
+    *slope = slopes / weights;
+    *mean = sum / weights;
     return status;
 }
 
-status_t level_shift(const scores_t *p, double level, double *shift)
+status_t level_shift(const scores_t *p, const float *w, double level, double *shift)
 {
     double low = -FARTHEST, high = FARTHEST, c = 0.0, mean, slope;
     *shift = NAN;
     if (p->n == 0)
         return ST_OK;
     for (int step = 0; step < MOST_STEPS; step++) {
-        TRY(mean_moved(p, c, &mean, &slope));
+        TRY(mean_moved(p, w, c, &mean, &slope));
         const double above = mean - level;
         if (isnan(above))
             return ST_OK;
@@ -67,34 +69,36 @@ status_t level_shift(const scores_t *p, double level, double *shift)
 }
 
 /* The mean prediction; NaN where one is not in [0, 1]. */
-static status_t level_of(const scores_t *p, double *level)
+static status_t level_of(const scores_t *p, const float *w, double *level)
 {
-    double sum = 0.0;
+    double sum = 0.0, weights = 0.0;
     bool good = p->n > 0;
     score_blocks_t blocks = score_blocks_open(p, 1);
     status_t status = ST_OK;
     while (score_blocks_next(&blocks, &status))
         for (int64_t t = 0; t < blocks.count; t++) {
             const float own = blocks.p[0][t];
-            sum += (double)own;
+            const double weight = weighted_of(w, blocks.first + t);
+            sum += weight * (double)own;
+            weights += weight;
             good = good && own >= 0.0f && own <= 1.0f; /* false for NaN */
         }
     score_blocks_close(&blocks);
-    *level = good ? sum / (double)p->n : NAN;
+    *level = good && weights > 0.0 ? sum / weights : NAN;
     return status;
 }
 
-status_t level_factors(const scores_t *p, int32_t replicas, double *factor)
+status_t level_factors(const scores_t *p, int32_t replicas, const float *w, double *factor)
 {
     double level = 0.0, own;
     for (int32_t r = 0; r < replicas; r++) {
-        TRY(level_of(&p[r], &own));
+        TRY(level_of(&p[r], w, &own));
         level += own / replicas;
     }
     bool reached = !isnan(level);
     for (int32_t r = 0; r < replicas && reached; r++) {
         double shift;
-        TRY(level_shift(&p[r], level, &shift));
+        TRY(level_shift(&p[r], w, level, &shift));
         factor[r] = real_exp(shift);
         reached = !isnan(factor[r]);
     }
@@ -109,13 +113,13 @@ void level_moved(const float *p, int64_t n, double factor, float *out)
         out[t] = (float)moved((double)p[t], factor);
 }
 
-void level_predictions(const float *const *p, int32_t replicas, int64_t n, float *out)
+void level_predictions(const float *const *p, int32_t replicas, const float *w, int64_t n, float *out)
 {
     double *factor = MEM_ARRAY(double, replicas);
     scores_t *scores = MEM_ARRAY(scores_t, replicas);
     for (int32_t r = 0; r < replicas; r++)
         scores[r] = scores_in_memory(p[r], n);
-    const status_t status = level_factors(scores, replicas, factor);
+    const status_t status = level_factors(scores, replicas, w, factor);
     ASSERT(status == ST_OK); /* nothing is read */
     for (int32_t r = 0; r < replicas; r++)
         level_moved(p[r], n, factor[r], out + r * n);

@@ -15,13 +15,14 @@
  *   (1/n) sum_t sigmoid(logit p_t + c) = level                                             (docs/MATH.md eq. 42)
  *
  * p       in each in [0, 1]; 0 and 1 have no finite logit and stay what they are
+ * w       in what each example counts in the mean, [p->n]; NULL: 1. So in all that follow
  * shift   out; NaN where no constant does it: without an example, or where too many predictions are 0 or 1
  * Errors of reading p.  Cost: about 5 passes of a division each. */
-WARN_UNUSED status_t level_shift(const scores_t *p, double level, double *shift);
+WARN_UNUSED status_t level_shift(const scores_t *p, const float *w, double level, double *shift);
 
 /* level_factors - what brings every replica to the mean level of all: factor[r], for level_moved. All are NaN where a
  * prediction of any replica is not in [0, 1], or a level is out of reach.  p in [replicas].  Errors of reading p. */
-WARN_UNUSED status_t level_factors(const scores_t *p, int32_t replicas, double *factor);
+WARN_UNUSED status_t level_factors(const scores_t *p, int32_t replicas, const float *w, double *factor);
 
 /* level_moved - predictions of a replica, by its factor.  out [n] := .. of p [n]. */
 void level_moved(const float *p, int64_t n, double factor, float *out);
@@ -31,6 +32,6 @@ void level_moved(const float *p, int64_t n, double factor, float *out);
  * p    in   [replicas][n]
  * out  out  [replicas][n], row-major; all NaN where level_factors are
  * Cannot fail. */
-void level_predictions(const float *const *p, int32_t replicas, int64_t n, float *out);
+void level_predictions(const float *const *p, int32_t replicas, const float *w, int64_t n, float *out);
 
 #endif

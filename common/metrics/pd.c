@@ -5,6 +5,7 @@
 #include "common/base/memory.h"
 #include "common/base/status.h"
 #include "common/math/real.h"
+#include "common/metrics/weighted.h"
 
 #define P_FLOOR 1e-7 /* as in metrics_logloss: an f32 probability rounds to 0 or 1 long before its logit is infinite */
 
@@ -79,26 +80,27 @@ void pd_relative_examples(const float *const *p, int32_t replicas, int64_t n, do
     }
 }
 
-void pd_sum_add(pd_sum_t *sum, const float *a, const float *b, int64_t n)
+void pd_sum_add(pd_sum_t *sum, const float *a, const float *b, const float *w, int64_t n)
 {
-    double total = sum->sum;
+    double total = sum->sum, weight = sum->weight;
     bool defined = true;
     for (int64_t t = 0; t < n; t++) {
         defined = defined && is_probability((double)a[t]) && is_probability((double)b[t]);
-        total += relative_difference((double)a[t], (double)b[t]);
+        total += weighted_of(w, t) * relative_difference((double)a[t], (double)b[t]);
+        weight += weighted_of(w, t);
     }
-    *sum = (pd_sum_t){total, sum->n + n, sum->is_bad || !defined};
+    *sum = (pd_sum_t){total, weight, sum->is_bad || !defined};
 }
 
 double pd_sum_mean(const pd_sum_t *sum)
 {
-    return sum->n > 0 && !sum->is_bad ? sum->sum / (double)sum->n : NAN;
+    return sum->weight > 0.0 && !sum->is_bad ? sum->sum / sum->weight : NAN;
 }
 
 double pd_of_pair(const float *a, const float *b, int64_t n)
 {
     pd_sum_t sum = {0};
-    pd_sum_add(&sum, a, b, n);
+    pd_sum_add(&sum, a, b, NULL, n);
     return pd_sum_mean(&sum);
 }
 

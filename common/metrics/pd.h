@@ -41,13 +41,13 @@ void pd_relative_examples(const float *const *p, int32_t replicas, int64_t n, do
  * [0, 1]. Cost: a division an example. */
 double pd_of_pair(const float *a, const float *b, int64_t n);
 
-/* The same in pieces: pd_sum_add the examples in their order, from {0} on, then pd_sum_mean. */
+/* The same in pieces: pd_sum_add the examples in their order, from {0} on, then pd_sum_mean.  w [n] what each counts; NULL:
+ * 1. */
 typedef struct pd_sum {
-    double sum;
-    int64_t n;
+    double sum, weight;
     bool is_bad; /* a prediction was not in [0, 1] */
 } pd_sum_t;
-void pd_sum_add(pd_sum_t *sum, const float *a, const float *b, int64_t n);
+void pd_sum_add(pd_sum_t *sum, const float *a, const float *b, const float *w, int64_t n);
 double pd_sum_mean(const pd_sum_t *sum);
 
 /* pd_mean - mean of one measure's terms; NaN without an example. */

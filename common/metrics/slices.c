@@ -11,8 +11,9 @@ struct slices {
     int32_t models;
     dense_ids_t *ids;
     int64_t *examples; /* [values] */
+    double *weight;    /* [values] */
     double *sum;       /* [values][models] */
-    size_t examples_capacity, sum_capacity;
+    size_t examples_capacity, weight_capacity, sum_capacity;
 };
 
 slices_t *slices_create(int32_t models)
@@ -30,20 +31,23 @@ void slices_destroy(slices_t **slices)
         return;
     dense_ids_destroy(&(*slices)->ids);
     mem_free((*slices)->examples);
+    mem_free((*slices)->weight);
     mem_free((*slices)->sum);
     mem_free(*slices);
     *slices = NULL;
 }
 
-void slices_put(slices_t *slices, uint64_t value, const double *number)
+void slices_put(slices_t *slices, uint64_t value, double weight, const double *number)
 {
     const int64_t id = dense_ids_put(slices->ids, value);
     const size_t models = (size_t)slices->models;
     MEM_GROW(slices->examples, slices->examples_capacity, (size_t)id + 1);
+    MEM_GROW(slices->weight, slices->weight_capacity, (size_t)id + 1);
     MEM_GROW(slices->sum, slices->sum_capacity, ((size_t)id + 1) * models);
     slices->examples[id]++;
+    slices->weight[id] += weight;
     for (size_t m = 0; m < models; m++)
-        slices->sum[(size_t)id * models + m] += number[m];
+        slices->sum[(size_t)id * models + m] += weight * number[m];
 }
 
 int64_t slices_count(const slices_t *slices)
@@ -62,7 +66,7 @@ slice_t slices_get(const slices_t *slices, int64_t number, int32_t model)
     return (slice_t){
         .value = dense_ids_value(slices->ids, number),
         .examples = slices->examples[number],
-        .mean = slices->sum[number * slices->models + model] / (double)slices->examples[number],
+        .mean = slices->sum[number * slices->models + model] / slices->weight[number],
     };
 }
 

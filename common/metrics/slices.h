@@ -1,4 +1,4 @@
-/* slices.h - means of a number over the examples that share a value: where in the data models differ most.
+/* slices.h - means of a number over the examples that share a value, each by its weight: where in the data models differ most.
  *
  * One slices_t is one column with M numbers per example (one per model compared). Values are put example by example, in the
  * order of the examples; an example may be put under several values (a multi-valued column) or under none. One owner, one
@@ -13,8 +13,8 @@ typedef struct slices slices_t;
 slices_t *slices_create(int32_t models); /* **owned** */
 void slices_destroy(slices_t **slices);
 
-/* slices_put - an example under `value`; number [models] is added to the value's sums. */
-void slices_put(slices_t *slices, uint64_t value, const double *number);
+/* slices_put - an example under `value`; number [models], times its weight, is added to the value's sums. */
+void slices_put(slices_t *slices, uint64_t value, double weight, const double *number);
 
 /* slices_count - distinct values, numbered from 0 in the order in which they came; slices_find - number of a value, or -1. */
 int64_t slices_count(const slices_t *slices);
@@ -24,7 +24,7 @@ int64_t slices_find(const slices_t *slices, uint64_t value);
 typedef struct slice {
     uint64_t value;
     int64_t examples;
-    double mean; /* NaN where a number of the slice is */
+    double mean; /* NaN where a number of the slice is, and where all its weights are 0 */
 } slice_t;
 
 slice_t slices_get(const slices_t *slices, int64_t number, int32_t model);

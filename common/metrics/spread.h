@@ -23,15 +23,18 @@ typedef struct spread {
     SPREAD_NUMBERS(SPREAD_MEMBER)
 } spread_t;
 
-/* spread_measure - all numbers of predictions p [replicas][n].  queries: of the n examples, for swaps; those of one example do
+/* spread_measure - all numbers of predictions p [replicas][n].  w [n] what each example counts in the prediction differences,
+ * NULL: 1; a query counts once.  queries: of the n examples, for swaps; those of one example do
  * not count, and where there are no others, or queries is NULL, swaps are NaN. All is NaN below two replicas, and where a
  * prediction is not in [0, 1].  Cost: replicas^3 / 2 passes. */
-void spread_measure(const float *const *p, int32_t replicas, int64_t n, const queries_t *queries, spread_t *out);
+void spread_measure(const float *const *p, int32_t replicas, const float *w, int64_t n, const queries_t *queries,
+                    spread_t *out);
 
-/* Without one replica after the other: without [replicas] out. From three replicas on. Errors of reading p [replicas].
+/* Without one replica after the other: without [replicas] out; w as above. From three replicas on. Errors of reading p
+ * [replicas].
  * spread_without - relative PD of those that are left.
  * spread_without_levelled - levelled PD: they are levelled anew, because a level that one of them moved moves PD. */
-WARN_UNUSED status_t spread_without(const scores_t *p, int32_t replicas, double *without);
-WARN_UNUSED status_t spread_without_levelled(const scores_t *p, int32_t replicas, double *without);
+WARN_UNUSED status_t spread_without(const scores_t *p, int32_t replicas, const float *w, double *without);
+WARN_UNUSED status_t spread_without_levelled(const scores_t *p, int32_t replicas, const float *w, double *without);
 
 #endif

@@ -94,6 +94,32 @@ typedef struct message_counters {
     int64_t duplicates, bad_messages;
 } message_counters_t;
 
+/* PROGRESS: what of an example comes beside its prediction and label, so many words of 64 bits: its group first, and the others
+ * where they are, or -1. A weight is the bits of an f32. */
+typedef struct message_about {
+    int words, time, weight;
+} message_about_t;
+
+static inline message_about_t message_about(bool has_time, bool has_weight)
+{
+    return (message_about_t){1 + has_time + has_weight, has_time ? 1 : -1, has_weight ? 1 + has_time : -1};
+}
+
+static inline float message_weight(uint64_t word)
+{
+    const uint32_t bits = (uint32_t)word;
+    float weight;
+    memcpy(&weight, &bits, sizeof weight);
+    return weight;
+}
+
+static inline uint64_t message_weight_word(float weight)
+{
+    uint32_t bits;
+    memcpy(&bits, &weight, sizeof bits);
+    return bits;
+}
+
 /* ERROR: a refused message or a fatal error. */
 typedef struct message_error {
     int32_t status; /* status_t */

@@ -49,6 +49,8 @@ typedef enum wire_fit {
     B(PREDICTIONS, 4, MULTIPLE, "predictions do not fit the count of examples", "predictions f32[]") \
     B(LABELS, 1, EACH, "labels do not fit the count of examples", "labels u8[count]") \
     B(QUERIES, 8, EACH_OR_NONE, "groups do not fit the count of examples", "groups u64[count] or none") \
+    B(ABOUT, 8, MULTIPLE, "what is said of examples does not fit their count", \
+      "of each its group u64, and where the run wants them its time i64 and its weight f32") \
     B(PARAMETERS, 4, EACH, "parameters do not fit the count", "f32[count]") \
     B(TEACHER, 4, EACH, "probabilities do not fit the count of examples", "probabilities f32[count], NaN: none") \
     B(SHARES, 4, EACH, "shares do not fit the count of layers", "shares f32[count]") \
@@ -137,7 +139,7 @@ typedef enum wire_fit {
     T(READY, 6, NONE, NONE, NONE, RUN, NOTHING, NOTHING, NOTHING, DATASET) \
     R(READY, ready, SHARD, COORDINATOR, "the tables are made") \
     R(READY, ready, WORKER, COORDINATOR, "the networks are made") \
-    T(PROGRESS, 7, PREDICTIONS, LABELS, QUERIES, RUN, FIRST_STEP, EXAMPLES, NOTHING, NOTHING) \
+    T(PROGRESS, 7, PREDICTIONS, LABELS, ABOUT, RUN, FIRST_STEP, EXAMPLES, NOTHING, NOTHING) \
     R(PROGRESS, progress, WORKER, COORDINATOR, "the examples of steps just trained, predicted before they were learned from") \
     T(TRAINED, 8, COUNTERS, NONE, NONE, RUN, LAST_STEP, EXAMPLES, NOTHING, NOTHING) \
     R(TRAINED, trained, WORKER, COORDINATOR, "the last step is done and applied") \

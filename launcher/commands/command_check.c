@@ -14,7 +14,8 @@
 #include "common/base/text.h"
 #include "common/config/lanes.h"
 #include "common/config/table_plan.h"
-#include "common/data/dataset.h"
+#include "common/config/validation.h"
+#include "common/data/dataset_times.h"
 #include "common/data/field_plan.h"
 #include "common/files/file.h"
 #include "common/files/file_system.h"
@@ -244,6 +245,8 @@ static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool
         if (status != ST_OK)
             return;
     }
+    if (info && validation_window_seconds(config->evaluate.window) > 0)
+        look(c, dataset_times_check(info, config->data.path, "evaluate.window"));
     if (is_whole)
         check_schedule(c, config, info, name);
     if (*config->warm_start && info)

@@ -26,7 +26,7 @@
 typedef struct evaluated {
     const char *path;
     dataset_t *dataset;
-    experiment_result_t split; /* label and group */
+    experiment_result_t split; /* label, group and weight */
 } evaluated_t;
 
 typedef struct scored_version {
@@ -220,6 +220,7 @@ static status_t report(const evaluated_t *evaluated, const scored_version_t vers
         .after = (const float *const *)version[1].p,
         .label = evaluated->split.label,
         .group = evaluated->split.group,
+        .weight = evaluated->split.weight,
         .examples = evaluated->split.eval_examples,
     };
     churn_t churn;

@@ -148,7 +148,7 @@ static const probe_point_t *probe_of_both(const diffed_run_t *a, const diffed_ru
 static void print_probe(const probe_point_t *a, const probe_point_t *b)
 {
     spread_t spread;
-    spread_measure((const float *const[]){a->p, b->p}, 2, a->examples, NULL, &spread);
+    spread_measure((const float *const[]){a->p, b->p}, 2, NULL, a->examples, NULL, &spread);
     printf("  probe  before step %" PRId64 ": PD %.4g %%, levelled %.4g %%, of %" PRId64 " examples\n", a->step,
            100.0 * spread.pd_relative.value, 100.0 * spread.pd_levelled.value, a->examples);
 }

@@ -23,6 +23,7 @@ typedef struct examples {
     int64_t n;
     uint8_t *label;  /* **owned** */
     uint64_t *group; /* **owned**; NULL where there is no group column */
+    float *weight;   /* **owned**; NULL where there are no weights */
     float *p;        /* **owned** */
 } examples_t;
 
@@ -49,12 +50,13 @@ static status_t read_examples(const char *dir, const char *path, split_t split, 
     out->n = dataset_split_rows(info, split);
     out->label = MEM_ARRAY(uint8_t, out->n);
     out->group = info->has_group ? MEM_ARRAY(uint64_t, out->n) : NULL;
+    out->weight = info->has_weight ? MEM_ARRAY(float, out->n) : NULL;
     status_t status;
     TRY_DONE(choose_label(dir, dataset));
     if (out->n == 0)
         TRY_DONE(FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to evaluate on", path,
                       dataset_split_name(split)));
-    status = slices_report_labels(dataset, split, out->label, out->group);
+    status = slices_report_labels(dataset, split, out->label, out->group, out->weight);
 done:
     dataset_close(&dataset);
     return status;
@@ -142,11 +144,13 @@ status_t command_evaluate(const options_t *options)
         TRY_DONE(score(options, word, &examples));
     evaluation_t evaluation;
     const evaluation_of_t of = {options->argument, path, word};
-    evaluation_measure(examples.p, examples.label, examples.group, examples.n, &evaluation);
+    evaluation_measure(&(evaluated_examples_t){examples.n, examples.p, examples.label, examples.weight, examples.group},
+                       &evaluation);
     (options->json ? evaluation_print_json : evaluation_print)(&evaluation, &of, stdout);
 done:
     mem_free(examples.label);
     mem_free(examples.group);
+    mem_free(examples.weight);
     mem_free(examples.p);
     return status;
 }

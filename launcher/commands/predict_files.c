@@ -17,6 +17,7 @@
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
+#include "common/metrics/weighted.h"
 #include "common/process/descriptors.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/scores_file.h"
@@ -47,6 +48,7 @@ typedef struct file_scoring {
     int64_t rows;
     uint8_t *label;
     uint64_t *group;
+    float *weight; /* NULL: none */
     int64_t *row;
     float **p; /* [members] */
     int members;
@@ -205,8 +207,7 @@ static void score_all(schema_t *schema)
     schema->keep_mb = 0;
     if (schema_rows(schema->format) == ROWS_OF_COLUMNS)
         schema->unlabelled = UNLABELLED_ALLOW;
-    mem_free(schema->weight); /* of training and its metrics; files to be scored need not have it */
-    schema->weight = mem_strdup("");
+    schema->may_lack_weight = true;
     mem_free(schema->source);
     schema->source = NULL;
 }
@@ -292,6 +293,8 @@ static status_t read_rows(file_scoring_t *f, dataset_t *dataset, split_t split)
         f->label[i] = example.block->label[example.row];
         if (f->group)
             f->group[i] = example.block->group[example.row];
+        if (f->weight)
+            f->weight[i] = example.block->weight[example.row];
         f->row[i] = census_input_row(dataset_census(dataset), position);
     }
     return ST_OK;
@@ -306,6 +309,7 @@ static status_t read_examples(file_scoring_t *f)
     f->rows = dataset_split_rows(dataset_info(dataset), split);
     f->label = MEM_ARRAY(uint8_t, f->rows);
     f->group = dataset_info(dataset)->has_group ? MEM_ARRAY(uint64_t, f->rows) : NULL;
+    f->weight = dataset_info(dataset)->has_weight ? MEM_ARRAY(float, f->rows) : NULL;
     f->row = MEM_ARRAY(int64_t, f->rows);
     status_t status =
         f->rows ? read_rows(f, dataset, split)
@@ -434,25 +438,28 @@ static void print_metrics(const file_scoring_t *f, const float *p)
     float *scored = MEM_ARRAY(float, f->rows);
     uint8_t *label = MEM_ARRAY(uint8_t, f->rows);
     uint64_t *group = f->group ? MEM_ARRAY(uint64_t, f->rows) : NULL;
+    float *weight = f->weight ? MEM_ARRAY(float, f->rows) : NULL;
     double pd = 0.0;
     int64_t n = 0;
     for (int64_t i = 0; i < f->rows; i++) {
-        pd += f->pd ? (double)f->pd[i] : 0.0;
+        pd += f->pd ? weighted_of(f->weight, i) * (double)f->pd[i] : 0.0;
         if (f->label[i] == DATASET_NO_LABEL)
             continue;
         scored[n] = p[i];
         label[n] = f->label[i];
         if (group)
             group[n] = f->group[i];
+        if (weight)
+            weight[n] = f->weight[i];
         n++;
     }
     if (f->pd)
         printf("%d %s, mean relative prediction difference %.5f\n", f->members - (f->scorers.components > 1),
-               f->scorers.components > 1 ? "components" : "replicas", pd / (double)f->rows);
+               f->scorers.components > 1 ? "components" : "replicas", pd / weighted_sum(f->weight, f->rows));
     if (n > 0) {
         evaluation_t evaluation;
         const evaluation_of_t of = {f->options->argument, f->options->second, f->split};
-        evaluation_measure(scored, label, group, n, &evaluation);
+        evaluation_measure(&(evaluated_examples_t){n, scored, label, weight, group}, &evaluation);
         evaluation_print(&evaluation, &of, stdout);
     } else {
         printf("%" PRId64 " rows scored; none has a label, so there are no metrics\n", f->rows);
@@ -460,6 +467,7 @@ static void print_metrics(const file_scoring_t *f, const float *p)
     mem_free(scored);
     mem_free(label);
     mem_free(group);
+    mem_free(weight);
 }
 
 /* ---- all ---- */
@@ -502,6 +510,7 @@ static void fini(file_scoring_t *f)
     carried_destroy(&f->carried);
     mem_free(f->label);
     mem_free(f->group);
+    mem_free(f->weight);
     mem_free(f->row);
     mem_free(f->p);
     mem_free(f->mean);

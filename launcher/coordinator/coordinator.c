@@ -60,6 +60,7 @@ void coordinator_destroy(coordinator_t **coordinator)
     step_digest_merger_destroy(&c->steps);
     probe_merger_destroy(&c->probes);
     validation_merger_destroy(&c->validations);
+    mem_free(c->validation_weight);
     drop_clipped(c);
     table_plan_fini(&c->plan);
     dataset_close(&c->dataset);
@@ -94,6 +95,8 @@ void coordinator_clear(coordinator_t *c)
     step_digest_merger_destroy(&c->steps);
     probe_merger_destroy(&c->probes);
     validation_merger_destroy(&c->validations);
+    mem_free(c->validation_weight);
+    c->validation_weight = NULL;
     c->verdict = c->stopped_at = 0;
     predictions_fini(&c->predictions);
     c->digest = (hash_digest_t){0};

@@ -20,6 +20,35 @@ status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
     return dataset_choose_label(c->dataset, config->data.label);
 }
 
+status_t coordinator_read_weights(coordinator_t *c, split_t split, float **out)
+{
+    enum { PIECE = 8192 };
+    const dataset_info_t *info = dataset_info(c->dataset);
+    const int64_t rows = dataset_split_rows(info, split);
+    *out = NULL;
+    if (!info->has_weight)
+        return ST_OK;
+    float *weight = MEM_ARRAY(float, rows);
+    int64_t *position = MEM_ARRAY(int64_t, PIECE);
+    dataset_example_t *example = MEM_ARRAY(dataset_example_t, PIECE);
+    status_t status = ST_OK;
+    for (int64_t first = 0; first < rows && status == ST_OK; first += PIECE) {
+        const int n = (int)(rows - first < PIECE ? rows - first : PIECE);
+        for (int i = 0; i < n; i++)
+            position[i] = dataset_position(c->dataset, split, first + i);
+        status = dataset_fetch(c->dataset, position, n, example);
+        for (int i = 0; i < n && status == ST_OK; i++)
+            weight[first + i] = example[i].block->weight[example[i].row];
+    }
+    mem_free(position);
+    mem_free(example);
+    if (status == ST_OK)
+        *out = weight;
+    else
+        mem_free(weight);
+    return status;
+}
+
 status_t coordinator_plan_tables(coordinator_t *c, const config_t *config)
 {
     return field_plan_of(&c->plan, config, dataset_info(c->dataset), c->dataset_path);

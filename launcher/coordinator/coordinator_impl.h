@@ -64,6 +64,7 @@ struct coordinator {
     step_digest_merger_t *steps;      /* NULL where steps are not digested */
     probe_merger_t *probes;           /* NULL where there are none */
     validation_merger_t *validations; /* NULL where there are none */
+    float *validation_weight;         /* what each example counts in them; NULL: 1 */
     int64_t verdict;                  /* the step before which workers await the coordinator's word; 0: none do */
     int64_t stopped_at;               /* the training ended before this step; 0: not before its last */
     checkpointer_t *checkpointer;     /* while it trains */
@@ -141,6 +142,10 @@ WARN_UNUSED status_t coordinator_settle(coordinator_t *c, const coordinator_run_
  * open. */
 const config_t *coordinator_config(const coordinator_t *c, int variant);
 WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *config);
+
+/* coordinator_read_weights - of the examples of a split of the dataset, **owned**; NULL where it has none.  Errors of reading
+ * it. */
+WARN_UNUSED status_t coordinator_read_weights(coordinator_t *c, split_t split, float **out);
 
 /* coordinator_plan_tables - c->plan becomes that of the configuration with the dataset that is open; once for a run, after
  * coordinator_clear. Errors of field_plan_of. */

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/config/validation.h"
+#include "common/data/dataset_times.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
@@ -108,36 +109,7 @@ static status_t finish_run(coordinator_t *c, const coordinator_run_t *run, manif
     return coordinator_wait(c, &c->flushed.answered, roster_shards(roster));
 }
 
-/* The weights of the evaluation split, **owned**; NULL where the dataset has none. */
-static status_t read_weights(coordinator_t *c, float **out)
-{
-    enum { PIECE = 8192 };
-    const dataset_info_t *info = dataset_info(c->dataset);
-    *out = NULL;
-    if (!info->has_weight)
-        return ST_OK;
-    float *weight = MEM_ARRAY(float, info->eval_rows);
-    int64_t *position = MEM_ARRAY(int64_t, PIECE);
-    dataset_example_t *example = MEM_ARRAY(dataset_example_t, PIECE);
-    status_t status = ST_OK;
-    for (int64_t first = 0; first < info->eval_rows && status == ST_OK; first += PIECE) {
-        const int n = (int)(info->eval_rows - first < PIECE ? info->eval_rows - first : PIECE);
-        for (int i = 0; i < n; i++)
-            position[i] = dataset_position(c->dataset, SPLIT_EVAL, first + i);
-        status = dataset_fetch(c->dataset, position, n, example);
-        for (int i = 0; i < n && status == ST_OK; i++)
-            weight[first + i] = example[i].block->weight[example[i].row];
-    }
-    mem_free(position);
-    mem_free(example);
-    if (status == ST_OK)
-        *out = weight;
-    else
-        mem_free(weight);
-    return status;
-}
-
-/* weight: of the evaluation split, NULL: none. */
+/* weight: of the split that is scored, NULL: none. */
 static void fill_result(coordinator_t *c, const float *weight, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
 {
     predictions_t *p = &c->predictions;
@@ -147,9 +119,7 @@ static void fill_result(coordinator_t *c, const float *weight, replica_result_t 
     run_totals_add_worker(&t, &c->trained);
     run_totals_add_start(&t, &c->earlier);
     const double examples = (double)t.examples;
-    run_result_evaluate(&r->quality, p->p, p->label, dataset_info(c->dataset)->has_group ? p->group : NULL, p->rows);
-    if (weight)
-        run_result_weigh(&r->quality, p->p, p->label, weight, p->rows);
+    run_result_evaluate(&r->quality, p->p, p->label, weight, dataset_info(c->dataset)->has_group ? p->group : NULL, p->rows);
     if (r->quality.normalised_entropy > 1)
         log_warn("the evaluation logloss of %.5f is %.3f times that of the evaluation split's base rate without any model; "
                  "look at the "
@@ -178,6 +148,17 @@ static void fill_result(coordinator_t *c, const float *weight, replica_result_t 
     c->is_scored = NULL;
 }
 
+/* What the run is worth, and what it cost. */
+static status_t measure(coordinator_t *c, manifest_t *manifest, int64_t start_ns, double cpu_start)
+{
+    float *weight;
+    TRY(coordinator_read_weights(c, manifest->scored, &weight));
+    fill_result(c, weight, &manifest->result, (double)(net_now_ns(c->o.net) - start_ns) * 1e-9,
+                clock_cpu_seconds() - cpu_start);
+    mem_free(weight);
+    return ST_OK;
+}
+
 /* What the manifest says about its starts: how often, how many checkpoints, the steps and the stores of the last. */
 static void fill_starts(const coordinator_t *c, const checkpoint_resume_t *resume, manifest_t *manifest)
 {
@@ -190,11 +171,18 @@ static void fill_starts(const coordinator_t *c, const checkpoint_resume_t *resum
     manifest->checkpoints = c->earlier.checkpoints + checkpointer_committed(c->checkpointer);
 }
 
+/* How training examples are cut into windows of time. */
+static status_t run_window(const coordinator_t *c, const config_t *config, dataset_window_t *out)
+{
+    return dataset_times_window(c->dataset, c->dataset_path, "evaluate.window",
+                                validation_window_seconds(config->evaluate.window), out);
+}
+
 static status_t check_training_rows(const coordinator_t *c, const config_t *config)
 {
     const int64_t rows = dataset_info(c->dataset)->train_rows, groups = config_groups(config);
     if (rows >= groups)
-        return ST_OK;
+        return run_window(c, config, &(dataset_window_t){0, 0});
     if (rows > 0)
         return FAIL(ST_INPUT,
                     "dataset %s has %" PRId64 " training examples, too few for the shares of %" PRId64
@@ -302,6 +290,8 @@ static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, con
 {
     const lanes_t *lanes = &c->lanes;
     char *saved = NULL;
+    dataset_window_t window;
+    TRY(run_window(c, config, &window));
     const progressive_options_t o = {
         .events = c->events,
         .net = c->o.net,
@@ -309,6 +299,9 @@ static status_t open_metrics(coordinator_t *c, const coordinator_run_t *run, con
         .lanes = *lanes,
         .interval = lanes_interval(lanes, config->train.report_steps),
         .first_visits = dataset_info(c->dataset)->train_rows / config_groups(config),
+        .has_weight = dataset_info(c->dataset)->has_weight,
+        .window = window.length,
+        .ticks = window.ticks,
         .keeps = coordinator_is_teacher(c, run->variant, run->replica, SOFT_LABELS_PROGRESSIVE),
     };
     status_t status = resume ? checkpoint_resume_progress(c->disk, resume, &saved) : ST_OK;
@@ -525,7 +518,6 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     checkpoint_resume_t checkpoint = {0};
     warm_start_t plan = {0};
     bool resumed = false;
-    float *weight = NULL;
     status_t status;
     TRY(config_for_replica(coordinator_config(c, run->variant), run->replica, &config));
     TRY_DONE(coordinator_ask_teacher(c, config, (run_number_t){RUN_TEACHES, run->variant, run->replica}));
@@ -563,8 +555,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     TRY_DONE(coordinator_wait_trained(c));
     TRY_DONE(finish_run(c, run, &manifest));
     TRY_DONE(run_events_emit(c->events, &(run_event_t){EVENT_END, net_now_ns(c->o.net), .nothing = {0}}));
-    TRY_DONE(read_weights(c, &weight));
-    fill_result(c, weight, &manifest.result, (double)(net_now_ns(c->o.net) - start) * 1e-9, clock_cpu_seconds() - cpu_start);
+    TRY_DONE(measure(c, &manifest, start, cpu_start));
     TRY_DONE(coordinator_teach(c, run->variant, run->replica, config, &manifest.result.cost));
     TRY_DONE(end_run(c, config, from, &manifest));
 done:
@@ -572,7 +563,6 @@ done:
     checkpointer_destroy(&c->checkpointer);
     checkpoint_resume_fini(&checkpoint);
     warm_start_fini(&plan);
-    mem_free(weight);
     config_destroy(&config);
     if (status == ST_OK)
         *out = manifest;

@@ -25,7 +25,7 @@
 status_t coordinator_open_validation(coordinator_t *c, const config_t *config, int64_t first)
 {
     const dataset_info_t *info = dataset_info(c->dataset);
-    const validation_merger_options_t o = {
+    validation_merger_options_t o = {
         .events = c->events,
         .workers = c->workers,
         .examples = validation_examples(config, info->eval_rows),
@@ -41,6 +41,8 @@ status_t coordinator_open_validation(coordinator_t *c, const config_t *config, i
     validation_curve_t before = {0};
     if (!o.period || !o.examples)
         return ST_OK;
+    TRY(coordinator_read_weights(c, SPLIT_EVAL, &c->validation_weight));
+    o.weight = c->validation_weight;
     c->validations = validation_merger_create(&o);
     if (first == 0)
         return ST_OK;

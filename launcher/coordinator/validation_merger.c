@@ -89,7 +89,7 @@ void validation_merger_before(validation_merger_t *m, const validation_point_t *
 static status_t measure(validation_merger_t *m, int64_t step, const float *p, const uint8_t *label, uint64_t *group)
 {
     quality_t quality = {0};
-    run_result_evaluate(&quality, p, label, group, m->o.examples);
+    run_result_evaluate(&quality, p, label, m->o.weight, group, m->o.examples);
     const validation_point_t point = {.step = step,
                                       .examples = m->o.examples,
                                       .number = {

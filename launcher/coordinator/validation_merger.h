@@ -17,9 +17,10 @@ typedef struct validation_merger_options {
     int64_t examples;     /* that are evaluated: the first ones of the split */
     int64_t chunk;        /* worker w has chunks w, w + workers, .. of them (worker/batch_plan.h) */
     bool has_group;
-    int64_t period;     /* evaluations come before its multiples but 0 */
-    int64_t first, end; /* among the steps [first, end) of this start of the run */
-    validated_t metric; /* that early stopping looks at */
+    const float *weight; /* [examples] what each counts, borrowed; NULL: 1 */
+    int64_t period;      /* evaluations come before its multiples but 0 */
+    int64_t first, end;  /* among the steps [first, end) of this start of the run */
+    validated_t metric;  /* that early stopping looks at */
     int64_t patience;
     double min_delta;
 } validation_merger_options_t;

@@ -113,12 +113,22 @@ static status_t find_label(const import_t *im, const char *name, int *at)
     return im->schema->unlabelled == UNLABELLED_ALLOW ? ST_OK : find_column(im, name, "label", at);
 }
 
+/* They may have no weights, either. */
+static status_t find_weight(const import_t *im, int *at)
+{
+    const schema_t *schema = im->schema;
+    bool is_there = !schema->may_lack_weight;
+    for (int c = 0; c < im->columns && schema->weight && !is_there; c++)
+        is_there = strcmp(im->names[c], schema->weight) == 0;
+    return find_optional(im, is_there ? schema->weight : NULL, "weight", at);
+}
+
 static status_t map_columns(import_t *im)
 {
     const schema_t *schema = im->schema;
     for (int l = 0; l < im->labels; l++)
         TRY(find_label(im, schema->labels_count ? schema->labels[l].column : schema->label, &im->label[l]));
-    TRY(find_optional(im, schema->weight, "weight", &im->weight));
+    TRY(find_weight(im, &im->weight));
     TRY(find_optional(im, schema->group, "group", &im->group));
     TRY(find_optional(im, schema->time, "time", &im->time));
     TRY(find_optional(im, schema->split_column, "split_column", &im->split));
@@ -388,6 +398,10 @@ static const char *read_weight(import_t *im, const text_field_t *fields, int *at
     im->row.weight = (float)value;
     if (!fault && (value < 0.0 || !isfinite(im->row.weight)))
         fault = value < 0.0 ? "a weight is 0 or more" : "out of the range of 32-bit floating point";
+    if (im->schema->may_lack_weight && im->row.label == DATASET_NO_LABEL && fields[*at].bytes == 0) {
+        im->row.weight = 1.0f;
+        return NULL;
+    }
     return fault;
 }
 

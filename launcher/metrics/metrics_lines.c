@@ -1,6 +1,7 @@
 #include "launcher/metrics/metrics_lines.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,24 @@ status_t metrics_lines_keep(const char *path, int64_t step, int64_t depth, char 
     return ST_OK;
 }
 
+static jsondoc_t *time_windows_array(const time_window_t *window, int64_t n)
+{
+    jsondoc_t *array = jsondoc_array();
+    for (int64_t i = 0; i < n; i++) {
+        jsondoc_t *one = jsondoc_object();
+        if (window[i].start == TIME_WINDOWS_NO_TIME)
+            jsondoc_put_number(one, "start", NAN);
+        else
+            jsondoc_put_integer(one, "start", window[i].start);
+        jsondoc_put_integer(one, "examples", window[i].examples);
+#define PUT(name, digits, doc) jsondoc_put_number(one, #name, window[i].name);
+        TIME_WINDOW_METRICS(PUT)
+#undef PUT
+        jsondoc_append(array, &one);
+    }
+    return array;
+}
+
 char *metrics_line_text(const event_metrics_t *m)
 {
     jsondoc_t *doc = jsondoc_object();
@@ -74,6 +93,10 @@ char *metrics_line_text(const event_metrics_t *m)
     jsondoc_put_number(doc, "progressive_logloss", m->progressive_logloss);
     jsondoc_put_number(doc, "training_logloss", m->training_logloss);
     jsondoc_put_number(doc, "seconds", m->seconds);
+    if (m->windows > 0) {
+        jsondoc_t *windows = time_windows_array(m->window, m->windows);
+        jsondoc_put(doc, "windows", &windows);
+    }
     char *text = jsondoc_text(doc, false);
     jsondoc_destroy(&doc);
     return text;

@@ -8,7 +8,11 @@
  * Examples are put back into the order of the training data, step by step, so the numbers depend neither on the number of
  * workers nor on how they cut the run into messages. For a checkpoint what is known before a step is saved, the examples of the
  * interval that has just begun among it, so that the lines of a run that was resumed are those of one that never
- * stopped; and all first visits, where they are kept. */
+ * stopped; and all first visits, where they are kept.
+ *
+ * With windows of time, an interval also tells of every window that had first visits before and has none in it, and that at the
+ * end of the first pass of all that are left (common/metrics/time_windows.h). Where a window goes on after that, it is told of
+ * again, whole. */
 #ifndef SMELTER_PROGRESSIVE_H
 #define SMELTER_PROGRESSIVE_H
 
@@ -26,6 +30,9 @@ typedef struct progressive_options {
     lanes_t lanes;
     int64_t interval;     /* steps from line to line: lanes_interval */
     int64_t first_visits; /* positions of the first pass: examples of an epoch, of the reporting group's share */
+    bool has_weight;      /* examples come with their weights, which they count by */
+    int64_t window;       /* ... and with their times: metrics by windows of so many of what times count; 0: none */
+    int64_t ticks;        /* which are a second; starts of windows are told in seconds */
     bool keeps;           /* all predictions of the first pass, 4 bytes each, in memory and in what is saved */
 } progressive_options_t;
 
@@ -34,6 +41,7 @@ progressive_t *progressive_create(const progressive_options_t *options);
 
 /* progressive_resume - go on from what progressive_save gave, in a run with any number of workers.
  * where   names the origin of `saved` in errors
+ * With windows of another length than those of `saved`, or with none there, they begin with what comes.
  * ST_CORRUPT: not what progressive_save gives for this run.  ST_INPUT: first visits are to be kept, and were not before the
  * save. */
 WARN_UNUSED status_t progressive_resume(const progressive_options_t *options, const void *saved, int64_t bytes,
@@ -57,7 +65,7 @@ int64_t progressive_examples(const progressive_t *progressive); /* of these step
 /* progressive_logloss - mean over the first visits of complete intervals; NaN before the first of them.
  * progressive_training_logloss - mean over all later visits; NaN before the first of them.
  * Both are NaN in a run that was resumed, past its first pass, from a checkpoint that an older smelter wrote, which did not
- * tell them apart. */
+ * tell them apart, and where examples have weights and an older smelter did not know them. */
 double progressive_logloss(const progressive_t *progressive);
 double progressive_training_logloss(const progressive_t *progressive);
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "common/metrics/time_windows.h"
 #include "launcher/metrics/line_sums.h"
 #include "launcher/metrics/progress.h"
 #include "launcher/metrics/validation_line.h"
@@ -63,6 +64,8 @@ typedef struct event_metrics {
     double logloss, auc_loss, pqauc_loss, calibration; /* of the interval; NaN: undefined */
     double progressive_logloss, training_logloss;      /* of all first and of all later visits */
     double seconds;
+    const time_window_t *window; /* [windows] of first visits, that are told of with this interval */
+    int64_t windows;
 } event_metrics_t;
 
 typedef struct event_digest {

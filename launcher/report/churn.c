@@ -15,8 +15,10 @@
 #include "common/base/memory.h"
 #include "common/metrics/jackknife.h"
 #include "common/metrics/level.h"
+#include "common/metrics/metrics.h"
 #include "common/metrics/pd.h"
 #include "common/metrics/swap.h"
+#include "common/metrics/weighted.h"
 
 #define SEED 1 /* as in reproducibility.c */
 
@@ -49,14 +51,14 @@ static double *cell(const churn_table_t *table, int64_t q, int metric)
     return &table->sums[q * COLUMNS + DENOMINATORS + metric];
 }
 
-/* The sums over each query's examples take the place of what is there. */
+/* The sums over each query's examples, by their weights, take the place of what is there. */
 static void put_examples(churn_table_t *table, int metric, const double *number, int stride)
 {
     const queries_t *queries = table->queries;
     for (int64_t q = 0; q < queries->count; q++) {
         double sum = 0.0;
         for (int64_t i = queries->begin[q]; i < queries->begin[q + 1]; i++)
-            sum += number[queries->example[i] * stride];
+            sum += weighted_of(table->input->weight, queries->example[i]) * number[queries->example[i] * stride];
         *cell(table, q, metric) = sum;
     }
 }
@@ -73,7 +75,7 @@ static void put_distances(churn_table_t *table, const float *a, const float *b)
 {
     const int64_t n = table->input->examples;
     const float *const pair[] = {a, b}, *const level[] = {table->levelled, table->levelled + n};
-    level_predictions(pair, 2, n, table->levelled);
+    level_predictions(pair, 2, table->input->weight, n, table->levelled);
     pd_examples(level, 2, n, table->term);
     put_examples(table, CHURN_PD_LEVELLED, table->term + PD_RELATIVE, PD_COUNT);
     pd_examples(pair, 2, n, table->term);
@@ -94,24 +96,25 @@ static void put_logloss(churn_table_t *table, int metric, const float *p)
 }
 
 /* An example's part: the loss, and as much more as a weight of its own would add to it, all taken n times as strong as one
- * among n is. */
+ * among n is, where n is the sum of all weights. */
 static void put_auc(churn_table_t *table, int metric, const float *p)
 {
     const churn_input_t *in = table->input;
-    const double loss = metrics_auc_loss(p, in->label, in->examples);
+    const double loss = weighted_auc_loss(p, in->label, in->weight, in->examples),
+                 weights = weighted_sum(in->weight, in->examples);
     double of_label[2] = {0.0, 0.0};
     for (int64_t i = 0; i < in->examples; i++)
-        of_label[in->label[i]] += 1.0;
-    metrics_auc_examples(p, in->label, in->examples, table->number);
+        of_label[in->label[i]] += weighted_of(in->weight, i);
+    weighted_auc_examples(p, in->label, in->weight, in->examples, table->number);
     for (int64_t i = 0; i < in->examples; i++)
-        table->number[i] = loss + (double)in->examples * (table->number[i] - loss) / of_label[in->label[i]];
+        table->number[i] = loss + weights * (table->number[i] - loss) / of_label[in->label[i]];
     put_examples(table, metric, table->number, 1);
 }
 
 static void put_pqauc(churn_table_t *table, int metric, const float *p)
 {
     double *pairs = MEM_ARRAY(double, table->queries->count);
-    metrics_pqauc_queries(p, table->input->label, table->queries, table->number, pairs);
+    weighted_pqauc_queries(p, table->input->label, table->input->weight, table->queries, table->number, pairs);
     for (int64_t q = 0; q < table->queries->count; q++) {
         *cell(table, q, metric) = table->number[q];
         table->sums[q * COLUMNS + PAIRS] = pairs[q];
@@ -158,7 +161,8 @@ static void put_denominators(churn_table_t *table)
     for (int64_t q = 0; q < table->queries->count; q++) {
         double *row = table->sums + q * COLUMNS;
         const int64_t size = queries_size(table->queries, q);
-        row[EXAMPLES] = (double)size;
+        for (int64_t i = table->queries->begin[q]; i < table->queries->begin[q + 1]; i++)
+            row[EXAMPLES] += weighted_of(table->input->weight, table->queries->example[i]);
         row[LONGER_THAN_1] = table->has_queries && size > 1;
         row[LONGER_THAN_K] = table->has_queries && size > RESULT_TOP_K;
     }

@@ -68,6 +68,7 @@ typedef struct churn_input {
     const uint8_t *label;                      /* [examples], borrowed */
     const uint64_t *group;                     /* [examples], borrowed; NULL: there are no queries */
     int64_t examples;
+    const float *weight; /* [examples], borrowed; NULL: all count alike */
 } churn_input_t;
 
 typedef struct churn {

@@ -42,6 +42,7 @@ static status_t make_slices(dataset_t *dataset, const churn_input_t *input, chur
     };
     experiment_result_t result = {.eval_examples = input->examples,
                                   .label = (uint8_t *)(uintptr_t)input->label,
+                                  .weight = (float *)(uintptr_t)input->weight,
                                   .variants = RANKINGS,
                                   .variant = variant};
     const status_t status = slices_report_make(dataset, &result);

@@ -8,6 +8,7 @@
 #include "common/files/jsondoc.h"
 #include "common/math/real.h"
 #include "common/metrics/metrics.h"
+#include "common/metrics/weighted.h"
 #include "launcher/report/result.h"
 
 #define SEED 1             /* as in reproducibility.c */
@@ -62,13 +63,11 @@ OF(base_rate_logloss, entropy(over(s[Y], s[N])))
 /* ---- the table of sums ----------------------------------------------------------------------------------------------- */
 
 typedef struct sums_input {
-    const float *p;
-    const uint8_t *y;
+    const evaluated_examples_t *of;
     const queries_t *queries;
-    int64_t n;
-    double loss, of_label[2]; /* AUC loss, and how many examples have each label */
-    double *auc;              /* [n] metrics_auc_examples */
-    double *wrong, *pairs;    /* [queries] metrics_pqauc_queries; all 0 where no example says its query */
+    double loss, weights, of_label[2]; /* AUC loss, and what the examples count, all and of each label */
+    double *auc;                       /* [n] weighted_auc_examples */
+    double *wrong, *pairs;             /* [queries] weighted_pqauc_queries; all 0 where no example says its query */
 } sums_input_t;
 
 static void put_query(const sums_input_t *in, int64_t q, double *row)
@@ -76,11 +75,14 @@ static void put_query(const sums_input_t *in, int64_t q, double *row)
     memset(row, 0, COLUMNS * sizeof *row);
     for (int64_t at = in->queries->begin[q]; at < in->queries->begin[q + 1]; at++) {
         const int64_t i = in->queries->example[at];
-        row[N] += 1.0;
-        row[LOSS] += metrics_logloss_example(in->p[i], in->y[i]);
-        row[P] += (double)in->p[i];
-        row[Y] += in->y[i];
-        row[AUC] += in->loss + (double)in->n * (in->auc[i] - in->loss) / in->of_label[in->y[i]];
+        const float p = in->of->p[i];
+        const uint8_t y = in->of->y[i];
+        const double weight = weighted_of(in->of->weight, i);
+        row[N] += weight;
+        row[LOSS] += weight * metrics_logloss_example(p, y);
+        row[P] += weight * (double)p;
+        row[Y] += weight * y;
+        row[AUC] += weight * (in->loss + in->weights * (in->auc[i] - in->loss) / in->of_label[y]);
     }
     row[WRONG] = in->wrong[q];
     row[PAIRS] = in->pairs[q];
@@ -105,17 +107,18 @@ static bootstrap_t *resample(const sums_input_t *in)
 }
 
 /* The numbers themselves are those of a run's manifest, bit for bit; resamples give the rest. */
-static void put_values(const sums_input_t *in, const uint64_t *group, evaluation_t *out)
+static void put_values(const sums_input_t *in, bool has_queries, evaluation_t *out)
 {
+    const evaluated_examples_t *e = in->of;
     double query_mean = NAN, value[EVALUATION_COUNT];
-    value[EVALUATION_logloss] = metrics_logloss(in->p, in->y, in->n);
-    value[EVALUATION_normalised_entropy] = metrics_normalised_entropy(in->p, in->y, in->n);
+    value[EVALUATION_logloss] = weighted_logloss(e->p, e->y, e->weight, e->n);
+    value[EVALUATION_normalised_entropy] = weighted_normalised_entropy(e->p, e->y, e->weight, e->n);
     value[EVALUATION_auc_loss] = in->loss;
     value[EVALUATION_auc] = 1.0 - in->loss;
-    value[EVALUATION_pqauc_loss] = group ? metrics_pqauc_loss(in->p, in->y, group, in->n, &query_mean) : NAN;
+    value[EVALUATION_pqauc_loss] = has_queries ? weighted_pqauc_loss(e->p, e->y, e->weight, e->group, e->n, &query_mean) : NAN;
     value[EVALUATION_pqauc_query_mean] = query_mean;
-    value[EVALUATION_calibration] = metrics_calibration(in->p, in->y, in->n);
-    value[EVALUATION_base_rate_logloss] = metrics_base_rate_logloss(in->y, in->n);
+    value[EVALUATION_calibration] = weighted_calibration(e->p, e->y, e->weight, e->n);
+    value[EVALUATION_base_rate_logloss] = weighted_base_rate_logloss(e->y, e->weight, e->n);
     value[EVALUATION_mean_prediction] = out->number[EVALUATION_mean_prediction].estimate.value;
     value[EVALUATION_base_rate] = out->number[EVALUATION_base_rate].estimate.value;
     for (int i = 0; i < EVALUATION_COUNT; i++) {
@@ -125,29 +128,32 @@ static void put_values(const sums_input_t *in, const uint64_t *group, evaluation
     }
 }
 
-void evaluation_measure(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, evaluation_t *out)
+void evaluation_measure(const evaluated_examples_t *e, evaluation_t *out)
 {
     static double (*const of[])(const double *sums) = {
 #define OF(name, ...) of_##name,
         EVALUATION_METRICS(OF)
 #undef OF
     };
-    const bool has_queries = group && queries_without(group, n) < n;
-    queries_t *queries = queries_create(group, n);
-    sums_input_t in = {.p = p, .y = y, .queries = queries, .n = n, .loss = metrics_auc_loss(p, y, n)};
-    for (int64_t i = 0; i < n; i++)
-        in.of_label[y[i]] += 1.0;
-    in.auc = MEM_ARRAY(double, n);
+    const bool has_queries = e->group && queries_without(e->group, e->n) < e->n;
+    queries_t *queries = queries_create(e->group, e->n);
+    sums_input_t in = {.of = e,
+                       .queries = queries,
+                       .weights = weighted_sum(e->weight, e->n),
+                       .loss = weighted_auc_loss(e->p, e->y, e->weight, e->n)};
+    for (int64_t i = 0; i < e->n; i++)
+        in.of_label[e->y[i]] += weighted_of(e->weight, i);
+    in.auc = MEM_ARRAY(double, e->n);
     in.wrong = MEM_ARRAY(double, queries->count);
     in.pairs = MEM_ARRAY(double, queries->count);
-    metrics_auc_examples(p, y, n, in.auc);
+    weighted_auc_examples(e->p, e->y, e->weight, e->n, in.auc);
     if (has_queries)
-        metrics_pqauc_queries(p, y, queries, in.wrong, in.pairs);
+        weighted_pqauc_queries(e->p, e->y, e->weight, queries, in.wrong, in.pairs);
     bootstrap_t *bootstrap = resample(&in);
-    *out = (evaluation_t){.examples = n, .queries = has_queries ? queries->count : 0};
+    *out = (evaluation_t){.examples = e->n, .queries = has_queries ? queries->count : 0, .has_weights = e->weight != NULL};
     for (int i = 0; i < EVALUATION_COUNT; i++)
         out->number[i].estimate = bootstrap_of(bootstrap, of[i], &out->number[i].error);
-    put_values(&in, has_queries ? group : NULL, out);
+    put_values(&in, has_queries, out);
     bootstrap_destroy(&bootstrap);
     mem_free(in.auc);
     mem_free(in.wrong);
@@ -182,6 +188,8 @@ void evaluation_print(const evaluation_t *evaluation, const evaluation_of_t *of,
     }
     fprintf(out, "\n  errors and intervals are over %s; they say nothing of another training\n",
             evaluation->queries ? "queries" : "examples");
+    if (evaluation->has_weights)
+        fputs("  examples count by their weights\n", out);
 }
 
 void evaluation_print_json(const evaluation_t *evaluation, const evaluation_of_t *of, FILE *out)
@@ -192,6 +200,8 @@ void evaluation_print_json(const evaluation_t *evaluation, const evaluation_of_t
     jsondoc_put_text(doc, "split", of->split);
     jsondoc_put_integer(doc, "examples", evaluation->examples);
     jsondoc_put_integer(doc, "queries", evaluation->queries);
+    if (evaluation->has_weights)
+        jsondoc_put_integer(doc, "weighted", 1);
     for (int i = 0; i < EVALUATION_COUNT; i++) {
         const evaluated_number_t *number = &evaluation->number[i];
         jsondoc_t *one = jsondoc_object();

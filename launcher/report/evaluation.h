@@ -7,6 +7,7 @@
 #ifndef SMELTER_EVALUATION_H
 #define SMELTER_EVALUATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -36,12 +37,22 @@ typedef struct evaluated_number {
 
 typedef struct evaluation {
     int64_t examples, queries; /* queries: 0 where no example says one */
+    bool has_weights;
     evaluated_number_t number[EVALUATION_COUNT];
 } evaluation_t;
 
-/* evaluation_measure - p, y [n] as in metrics.h; group [n] the query of each example, or NULL: there are none.
+/* Examples with labels, as in metrics.h; all borrowed. */
+typedef struct evaluated_examples {
+    int64_t n;
+    const float *p;        /* [n] */
+    const uint8_t *y;      /* [n] */
+    const float *weight;   /* [n] what each counts; NULL: 1 */
+    const uint64_t *group; /* [n] the query of each; NULL: there are none */
+} evaluated_examples_t;
+
+/* evaluation_measure - all numbers.
  * Cost: a sort, and RESULT_RESAMPLES passes over the sums of the queries; 40 bytes of memory an example. */
-void evaluation_measure(const float *p, const uint8_t *y, const uint64_t *group, int64_t n, evaluation_t *out);
+void evaluation_measure(const evaluated_examples_t *examples, evaluation_t *out);
 
 /* What was evaluated, in words; borrowed. */
 typedef struct evaluation_of {

@@ -9,12 +9,13 @@
 /* What all points of a curve have in common. */
 typedef struct probe_set {
     int64_t examples;
-    queries_t *queries; /* of its examples; NULL where there are none */
+    const float *weight; /* borrowed: of its examples, or NULL */
+    queries_t *queries;  /* of its examples; NULL where there are none */
 } probe_set_t;
 
 static probe_set_t set_of(const experiment_result_t *result, int64_t examples)
 {
-    probe_set_t set = {.examples = examples};
+    probe_set_t set = {.examples = examples, .weight = result->weight};
     const uint64_t *group = result->group;
     if (!group || queries_without(group, examples) == examples)
         return set;
@@ -28,7 +29,7 @@ static probe_set_t set_of(const experiment_result_t *result, int64_t examples)
 static void put_point(probe_curve_t *curve, const probe_set_t *set, int64_t step, const float *const *p, int32_t replicas)
 {
     curve->step[curve->points] = step;
-    spread_measure(p, replicas, set->examples, set->queries, &curve->spread[curve->points]);
+    spread_measure(p, replicas, set->weight, set->examples, set->queries, &curve->spread[curve->points]);
     curve->points++;
 }
 

@@ -4,6 +4,8 @@
  *     examples | queries of more than 1 | queries of more than k | variant 0: PD_COUNT measures, levelled, top 1, top k | ..
  *     --------- denominators ---------   ------------------------- numerators ------------------------------------------
  *
+ * An example counts by its weight, where the dataset has weights, in its own column and in all but those of queries.
+ *
  * The table is never there as a whole: predictions are walked query after query, a chunk of places of the query order at a
  * time, and rows that are complete go into the bootstrap and are forgotten. Where queries do not lie one behind the other in
  * the split, a window of places is gathered first: each run's predictions are loaded in turn, as one array, and those of the
@@ -25,6 +27,7 @@
 #include "common/metrics/query_order.h"
 #include "common/metrics/spread.h"
 #include "common/metrics/swap.h"
+#include "common/metrics/weighted.h"
 
 #define SEED 1          /* intervals are part of the report: the same runs give the same ones */
 #define CHUNK 1024      /* places whose terms are taken at once */
@@ -136,6 +139,7 @@ typedef struct score_table {
     double *row;    /* [ROWS][columns] */
     int64_t rows;   /* that have begun */
     int32_t *at;    /* [CHUNK] the row of each place of a chunk */
+    double *weight; /* [CHUNK] of the example at each place */
     double *term;   /* [CHUNK][PD_COUNT] */
     float *moved;   /* [replicas][CHUNK] */
     double *factor; /* [models], what levels each */
@@ -155,6 +159,7 @@ static status_t table_open(score_table_t *t)
     t->columns = column_of(result->variants, 0);
     t->row = MEM_ARRAY(double, (int64_t)ROWS * t->columns);
     t->at = MEM_ARRAY(int32_t, CHUNK);
+    t->weight = MEM_ARRAY(double, CHUNK);
     t->term = MEM_ARRAY(double, CHUNK *PD_COUNT);
     t->moved = MEM_ARRAY(float, most *CHUNK);
     t->factor = MEM_ARRAY(double, models);
@@ -165,7 +170,7 @@ static status_t table_open(score_table_t *t)
         const int32_t replicas = result->variant[v].replicas;
         scores_t *scores = result_scores(result, &result->variant[v]);
         t->swap[v] = swap_create(replicas, RESULT_TOP_K);
-        const status_t status = level_factors(scores, replicas, factor);
+        const status_t status = level_factors(scores, replicas, result->weight, factor);
         mem_free(scores);
         TRY(status);
         factor += replicas;
@@ -179,6 +184,7 @@ static void table_close(score_table_t *t)
         swap_destroy(&t->swap[v]);
     mem_free(t->row);
     mem_free(t->at);
+    mem_free(t->weight);
     mem_free(t->term);
     mem_free(t->moved);
     mem_free(t->factor);
@@ -195,8 +201,8 @@ static double *row_of(const score_table_t *t, int64_t row)
 static void end_row(const score_table_t *t)
 {
     double *row = row_of(t, t->rows - 1);
-    row[LONGER_THAN_1] = t->has_queries && row[EXAMPLES] > 1;
-    row[LONGER_THAN_K] = t->has_queries && row[EXAMPLES] > RESULT_TOP_K;
+    row[LONGER_THAN_1] = t->has_queries && t->swap[0]->size > 1;
+    row[LONGER_THAN_K] = t->has_queries && t->swap[0]->size > RESULT_TOP_K;
     for (int32_t v = 0; v < t->result->variants && t->has_queries; v++) {
         row[column_of(v, SWAP_TOP1)] = swap_share(t->swap[v], 1);
         row[column_of(v, SWAP_TOPK)] = swap_share(t->swap[v], RESULT_TOP_K);
@@ -205,7 +211,7 @@ static void end_row(const score_table_t *t)
 }
 
 /* The place's row, and its part in everything that ends with a row. */
-static void put_place(score_table_t *t, const place_window_t *w, int64_t k)
+static void put_place(score_table_t *t, const place_window_t *w, int64_t k, double weight)
 {
     if (query_order_begins(w->order, w->first + k)) {
         if (t->rows > 0)
@@ -213,7 +219,7 @@ static void put_place(score_table_t *t, const place_window_t *w, int64_t k)
         ASSERT(t->rows < ROWS);
         t->rows++;
     }
-    row_of(t, t->rows - 1)[EXAMPLES] += 1.0;
+    row_of(t, t->rows - 1)[EXAMPLES] += weight;
     int32_t m = 0;
     for (int32_t v = 0; v < t->result->variants && t->has_queries; v++) {
         swap_put(t->swap[v], w->p + m, k, w->first + k);
@@ -221,11 +227,11 @@ static void put_place(score_table_t *t, const place_window_t *w, int64_t k)
     }
 }
 
-/* Sums over the examples of each query of a number of every example. */
+/* Sums over the examples of each query of a number of every example, by its weight. */
 static void put_sums(const score_table_t *t, int64_t n, int32_t column, const double *number, int stride)
 {
     for (int64_t k = 0; k < n; k++)
-        row_of(t, t->at[k])[column] += number[k * stride];
+        row_of(t, t->at[k])[column] += t->weight[k] * number[k * stride];
 }
 
 /* Variant v, whose first replica is model m, for n places of the window from `first` on. */
@@ -262,7 +268,8 @@ static void flush_rows(score_table_t *t, bool is_end)
 static void put_chunk(score_table_t *t, const place_window_t *w, int64_t first, int64_t n)
 {
     for (int64_t k = 0; k < n; k++) {
-        put_place(t, w, first + k);
+        t->weight[k] = weighted_of(t->result->weight, query_order_example(w->order, w->first + first + k));
+        put_place(t, w, first + k, t->weight[k]);
         t->at[k] = (int32_t)t->rows - 1;
     }
     for (int32_t v = 0, m = 0; v < t->result->variants; v++) {
@@ -333,8 +340,8 @@ static status_t measure_examples(const experiment_result_t *result, variant_resu
         without->pd_relative[r] = without->pd_levelled[r] = NAN;
     TRY_DONE(find_most_different(variant, scores));
     if (variant->replicas >= JACKKNIFE_LEAST_REPLICAS) {
-        TRY_DONE(spread_without(scores, variant->replicas, without->pd_relative));
-        TRY_DONE(spread_without_levelled(scores, variant->replicas, without->pd_levelled));
+        TRY_DONE(spread_without(scores, variant->replicas, result->weight, without->pd_relative));
+        TRY_DONE(spread_without_levelled(scores, variant->replicas, result->weight, without->pd_levelled));
     }
 done:
     mem_free(scores);

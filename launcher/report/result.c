@@ -35,7 +35,7 @@ static status_t complete(const experiment_result_t *result, variant_result_t *va
 {
     for (int32_t r = 0; r < variant->replicas && result->label; r++) {
         const scores_t scores = replica_scores(&variant->replica[r], result->eval_examples);
-        TRY(run_result_complete(&variant->replica[r].quality, &scores, result->label));
+        TRY(run_result_complete(&variant->replica[r].quality, &scores, result->label, result->weight));
     }
     return ST_OK;
 }
@@ -66,9 +66,7 @@ bool result_is_comparable(const variant_result_t *a, const variant_result_t *b)
 
 double result_base_rate_logloss(const experiment_result_t *result)
 {
-    if (result->weight)
-        return weighted_base_rate_logloss(result->label, result->weight, result->eval_examples);
-    return result->label ? metrics_base_rate_logloss(result->label, result->eval_examples) : NAN;
+    return result->label ? weighted_base_rate_logloss(result->label, result->weight, result->eval_examples) : NAN;
 }
 
 bool result_beats_constant(const experiment_result_t *result, const variant_result_t *variant)

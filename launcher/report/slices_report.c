@@ -17,6 +17,7 @@
 #include "common/data/dataset_meta.h"
 #include "common/metrics/pd.h"
 #include "common/metrics/slices.h"
+#include "common/metrics/weighted.h"
 #include "common/texts/shown_values.h"
 
 #define CHUNK 8192     /* examples fetched at once: a block's worth, so that a block is decoded at most twice */
@@ -71,9 +72,9 @@ static status_t take_label(void *context, int64_t i, const dataset_example_t *ex
     return ST_OK;
 }
 
-status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label, uint64_t *group)
+status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label, uint64_t *group, float *weight)
 {
-    return each_example(dataset, split, 1, take_label, &(labels_t){label, group, NULL});
+    return each_example(dataset, split, 1, take_label, &(labels_t){label, group, weight});
 }
 
 /* The split whose examples the runs predicted. */
@@ -129,6 +130,7 @@ typedef struct slicing {
     column_t *column;
     float *score;   /* [eval_examples], or NULL where the baseline's predictions are no numbers */
     double *number; /* [variants], what slices are of, of an example */
+    double weight;  /* of this example */
     numbers_t *of;  /* [variants] */
     float **sample; /* [numeric][samples] */
     int64_t samples, stride;
@@ -259,11 +261,12 @@ static void each_value(const slicing_t *s, const dataset_example_t *example, eac
 static void put_value(const slicing_t *s, column_t *column, uint64_t key, void *context)
 {
     (void)context;
-    slices_put(column->slices, key, s->number);
+    slices_put(column->slices, key, s->weight, s->number);
 }
 
-static status_t take_number(const slicing_t *s, int64_t i)
+static status_t take_number(slicing_t *s, int64_t i)
 {
+    s->weight = weighted_of(s->result->weight, i);
     for (int32_t v = 0; v < s->result->variants; v++)
         TRY(number_of(&s->of[v], i, &s->number[v]));
     return ST_OK;
@@ -273,13 +276,13 @@ static status_t put_example(void *context, int64_t i, const dataset_example_t *e
 {
     slicing_t *s = context;
     TRY(take_number(s, i));
-    slices_put(s->column[LABEL].slices, s->result->label[i], s->number);
+    slices_put(s->column[LABEL].slices, s->result->label[i], s->weight, s->number);
     if (s->score)
-        slices_put(s->column[SCORE].slices, (uint64_t)slices_bucket(s->column[SCORE].edge, s->score[i]), s->number);
+        slices_put(s->column[SCORE].slices, (uint64_t)slices_bucket(s->column[SCORE].edge, s->score[i]), s->weight, s->number);
     for (int f = 0; f < s->info->numeric; f++) {
         column_t *column = &s->column[FIRST_FIELD + f];
         const float value = example->block->numeric[(int64_t)example->row * s->info->numeric + f];
-        slices_put(column->slices, (uint64_t)slices_bucket(column->edge, value), s->number);
+        slices_put(column->slices, (uint64_t)slices_bucket(column->edge, value), s->weight, s->number);
     }
     each_value(s, example, put_value, NULL);
     return ST_OK;
@@ -326,7 +329,7 @@ static status_t put_rarest(void *context, int64_t i, const dataset_example_t *ex
     each_value(s, example, find_rarest, &rarest);
     TRY(take_number(s, i));
     if (rarest != INT64_MAX) /* no categorical value at all */
-        slices_put(s->column[RAREST].slices, decade_of(rarest), s->number);
+        slices_put(s->column[RAREST].slices, decade_of(rarest), s->weight, s->number);
     return ST_OK;
 }
 

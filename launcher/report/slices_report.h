@@ -7,15 +7,16 @@
 #include "common/data/dataset.h"
 #include "launcher/report/result.h"
 
-/* slices_report_labels - label and, unless it is NULL, group of the examples of a split, [dataset_split_rows].
+/* slices_report_labels - label and, unless they are NULL, group and weight of the examples of a split, [dataset_split_rows].
  * ST_CORRUPT, ST_SYSTEM: the dataset cannot be read. */
-WARN_UNUSED status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label, uint64_t *group);
+WARN_UNUSED status_t slices_report_labels(dataset_t *dataset, split_t split, uint8_t *label, uint64_t *group, float *weight);
 
-/* slices_report_read - result->label and result->group, before result_summarise.
+/* slices_report_read - result->label, result->group and result->weight, before result_summarise.
  * ST_INPUT: the split does not have result->eval_examples examples; ST_CORRUPT, ST_SYSTEM: the dataset cannot be read. */
 WARN_UNUSED status_t slices_report_read(dataset_t *dataset, experiment_result_t *result);
 
-/* slices_report_make - relative PD by slice, for every variant, after result_summarise: `slice` and `worst` of the variant.
+/* slices_report_make - relative PD by slice, examples by their weights, for every variant, after result_summarise: `slice` and
+ * `worst` of the variant.
  * Slices are the label; the decile of the score (the mean prediction of the baseline's replicas, so that slices are the
  * same for all variants); how often the rarest categorical value of the example occurs in the training split; and every
  * value of every column, numeric ones by decile. A worst slice has at least EVALUATION_LEAST_EXAMPLES examples, and

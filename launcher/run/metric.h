@@ -48,10 +48,11 @@ typedef struct metric {
     int since;         /* format of manifests in which it came; 0: it was always there */
     const char *group; /* of the page's columns */
     metric_combine_t combine;
-    double (*measure)(const float *p, const uint8_t *y, int64_t n); /* of the evaluation split (metrics.h); or NULL */
-    double (*derive)(const void *numbers);                          /* from members of rows above it; or NULL */
-    const char *undefined;                                          /* why it may have no value */
-    bool needs_both_labels;                                         /* and that a single kind of them may be why */
+    double (*measure)(const float *p, const uint8_t *y, const float *w,
+                      int64_t n);          /* of the evaluation split (weighted.h); or NULL */
+    double (*derive)(const void *numbers); /* from members of rows above it; or NULL */
+    const char *undefined;                 /* why it may have no value */
+    bool needs_both_labels;                /* and that a single kind of them may be why */
 
     const char *heading;      /* of its column, of one line or two */
     const char *page_heading; /* NULL: the same; the page has units in its cells */

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "common/base/memory.h"
-#include "common/metrics/weighted.h"
+#include "common/metrics/metrics.h"
 
 double quality_auc(const void *numbers)
 {
@@ -36,30 +36,22 @@ scores_t replica_scores(const replica_result_t *replica, int64_t n)
     return scores_in_memory(replica->predictions, n);
 }
 
-void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, uint64_t *group, int64_t n)
+void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, const float *weight, uint64_t *group, int64_t n)
 {
     for (int i = 0; i < quality_rows.n; i++)
         if (quality[i].measure)
-            metric_set(&quality_rows, i, out, quality[i].measure(p, y, n));
+            metric_set(&quality_rows, i, out, quality[i].measure(p, y, weight, n));
     out->pqauc_loss = out->pqauc_query_mean = NAN; /* undefined, not 0, without a query column */
-    if (group)
+    if (group && weight)
+        out->pqauc_loss = weighted_pqauc_loss(p, y, weight, group, n, &out->pqauc_query_mean);
+    else if (group)
         out->pqauc_loss = metrics_pqauc_loss_sorting(p, y, group, n, &out->pqauc_query_mean);
     for (int i = 0; i < quality_rows.n; i++)
         if (quality[i].derive)
             metric_set(&quality_rows, i, out, quality[i].derive(out));
 }
 
-void run_result_weigh(quality_t *out, const float *p, const uint8_t *y, const float *weight, int64_t n)
-{
-    out->logloss = weighted_logloss(p, y, weight, n);
-    out->auc_loss = weighted_auc_loss(p, y, weight, n);
-    out->calibration = weighted_calibration(p, y, weight, n);
-    const double base = weighted_base_rate_logloss(y, weight, n);
-    out->normalised_entropy = base > 0.0 ? out->logloss / base : NAN;
-    out->auc = quality_auc(out);
-}
-
-status_t run_result_complete(quality_t *out, const scores_t *p, const uint8_t *y)
+status_t run_result_complete(quality_t *out, const scores_t *p, const uint8_t *y, const float *weight)
 {
     float *loaded = NULL;
     status_t status = ST_OK;
@@ -71,7 +63,7 @@ status_t run_result_complete(quality_t *out, const scores_t *p, const uint8_t *y
             status = scores_load(p, loaded);
         }
         if (status == ST_OK)
-            metric_set(&quality_rows, i, out, quality[i].measure(loaded, y, p->n));
+            metric_set(&quality_rows, i, out, quality[i].measure(loaded, y, weight, p->n));
     }
     mem_free(loaded);
     return status;

@@ -12,8 +12,8 @@
 #include "common/base/hash.h"
 #include "common/base/status.h"
 #include "common/files/float_file.h"
-#include "common/metrics/metrics.h"
 #include "common/metrics/scores.h"
+#include "common/metrics/weighted.h"
 #include "launcher/run/activated_layers.h"
 #include "launcher/run/metric.h"
 
@@ -21,10 +21,10 @@
  * by it when a training ends; the coordinator fills in the others. */
 /* clang-format off */
 #define QUALITY_METRICS(X) \
-    X(DOUBLE, logloss, .meaning = "mean logistic loss", .measure = metrics_logloss, \
+    X(DOUBLE, logloss, .meaning = "mean logistic loss", .measure = weighted_logloss, \
       .heading = "logloss", .title = "logloss", .group = "Accuracy", \
       .digits = 5, .told_digits = 5, .column = 1, .show = SHOW_ERROR | SHOW_CHANGE | SHOW_TOLD) \
-    X(DOUBLE, auc_loss, .meaning = "share of wrongly ordered pairs", .measure = metrics_auc_loss, \
+    X(DOUBLE, auc_loss, .meaning = "share of wrongly ordered pairs", .measure = weighted_auc_loss, \
       .undefined = "all labels are equal", .needs_both_labels = true, \
       .heading = "AUC\nloss", .title = "AUC loss", .group = "Accuracy", \
       .digits = 5, .told_digits = 5, .column = 4, .show = SHOW_ERROR | SHOW_CHANGE | SHOW_TOLD) \
@@ -32,14 +32,14 @@
       .undefined = "no query column, or no query with both labels", .needs_both_labels = true, \
       .heading = "PQAUC\nloss", .title = "PQAUC loss", .group = "Accuracy", \
       .digits = 5, .told_digits = 5, .column = 5, .show = SHOW_ERROR | SHOW_CHANGE | SHOW_TOLD | SHOW_IF_KNOWN) \
-    X(DOUBLE, calibration, .meaning = "sum of predictions / sum of labels", .measure = metrics_calibration, \
+    X(DOUBLE, calibration, .meaning = "sum of predictions / sum of labels", .measure = weighted_calibration, \
       .undefined = "no label is 1", \
       .heading = "cali-\nbration", .title = "calibration", .group = "Accuracy", \
       .digits = 3, .told_digits = 4, .column = 6, .show = SHOW_ERROR | SHOW_TOLD) \
     X(DOUBLE, auc, .meaning = "share of rightly ordered pairs, 1 - AUC loss", .derive = quality_auc, .since = 6, \
       .heading = "AUC", .title = "AUC", .group = "Accuracy", .digits = 5, .column = 3, .show = SHOW_IF_KNOWN) \
     X(DOUBLE, normalised_entropy, .meaning = "logloss / the logloss of predicting the share of positives for all", \
-      .measure = metrics_normalised_entropy, .since = 6, \
+      .measure = weighted_normalised_entropy, .since = 6, \
       .heading = "norm.\nentropy", .title = "normalised entropy", .group = "Accuracy", \
       .digits = 4, .column = 2, .show = SHOW_IF_KNOWN) \
     X(DOUBLE, pqauc_query_mean, .meaning = "share of wrongly ordered pairs per query, all queries equal") \
@@ -117,17 +117,13 @@ typedef struct replica_result {
 /* replica_scores - its predictions of n examples.  Borrows from it. */
 scores_t replica_scores(const replica_result_t *replica, int64_t n);
 
-/* run_result_weigh - likewise, but that each example counts by its weight [n]: logloss, AUC and its loss, calibration,
- * normalised entropy. Pairs inside of a query, and what is measured while training, have no weights. */
-void run_result_weigh(quality_t *out, const float *p, const uint8_t *y, const float *weight, int64_t n);
-
 /* run_result_evaluate - what the predictions of an evaluation split are worth: every row of quality that has a measure, and
- * those over queries; group: [n] the query of each example, sorted on return, or NULL. Of `out` nothing else is touched.
- * Scratch memory: 8 bytes per example. */
-void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, uint64_t *group, int64_t n);
+ * those over queries; weight: [n] what each example counts, or NULL: 1; group: [n] the query of each example, sorted on return,
+ * or NULL. Of `out` nothing else is touched.  Scratch memory: 8 bytes per example, with weights 24. */
+void run_result_evaluate(quality_t *out, const float *p, const uint8_t *y, const float *weight, uint64_t *group, int64_t n);
 
 /* run_result_complete - measures what the run's build did not record; p is loaded for it. Errors of reading p. */
-WARN_UNUSED status_t run_result_complete(quality_t *quality, const scores_t *p, const uint8_t *y);
+WARN_UNUSED status_t run_result_complete(quality_t *quality, const scores_t *p, const uint8_t *y, const float *weight);
 
 /* run_result_print_quality - evaluation over a number of examples in words, without a newline: "logloss 0.5, AUC loss 0.3 ..
  * over 100 examples"; what is not defined, or not recorded, says so. */

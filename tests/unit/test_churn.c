@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/metrics/level.h"
+#include "common/metrics/metrics.h"
 #include "common/metrics/pd.h"
 #include "launcher/report/churn.h"
 
@@ -31,7 +32,7 @@ static void test_a_pair_by_hand(void **state)
     const uint8_t y[] = {0, 1, 0, 0, 1};
     const uint64_t group[] = {7, 7, 7, 8, 8};
     churn_t churn;
-    churn_measure(&(churn_input_t){1, a, b, y, group, 5}, &churn);
+    churn_measure(&(churn_input_t){1, a, b, y, group, 5, NULL}, &churn);
     assert_int_equal(churn.queries, 2);
     assert_int_equal(churn.mixed_queries, 2);
     assert_int_equal(churn.positives, 2);
@@ -112,7 +113,7 @@ static churn_t measured(const versions_t *s, int out)
             p[1][n++] = s->p[1][r];
         }
     churn_t churn;
-    churn_measure(&(churn_input_t){n, p[0], p[1], s->y, s->group, s->n}, &churn);
+    churn_measure(&(churn_input_t){n, p[0], p[1], s->y, s->group, s->n, NULL}, &churn);
     return churn;
 }
 
@@ -120,7 +121,7 @@ static double levelled_pd(const float *a, const float *b, int64_t n)
 {
     const float *const pair[] = {a, b};
     float *level = MEM_ARRAY(float, 2 * n);
-    level_predictions(pair, 2, n, level);
+    level_predictions(pair, 2, NULL, n, level);
     const double pd = pd_of_pair(level, level + n, n);
     mem_free(level);
     return pd;
@@ -218,7 +219,7 @@ static void test_auc_of_resamples(void **state)
     setup(&s, 900);
     const float *a[] = {s.p[0][0]}, *b[] = {s.p[1][0]};
     churn_t churn;
-    churn_measure(&(churn_input_t){1, a, b, s.y, s.group, s.n}, &churn);
+    churn_measure(&(churn_input_t){1, a, b, s.y, s.group, s.n, NULL}, &churn);
     queries_t *queries = queries_create(s.group, s.n);
     float *p[2] = {MEM_ARRAY(float, 4 * MOST), MEM_ARRAY(float, 4 * MOST)};
     uint8_t *y = MEM_ARRAY(uint8_t, 4 * MOST);
@@ -256,17 +257,17 @@ static void test_undefined(void **state)
     const float *a[] = {good}, *b[] = {bad}, *same[] = {good};
     const uint8_t y[] = {0, 1, 0};
     churn_t churn;
-    churn_measure(&(churn_input_t){1, a, b, y, NULL, 3}, &churn);
+    churn_measure(&(churn_input_t){1, a, b, y, NULL, 3, NULL}, &churn);
     assert_int_equal(churn.queries, 0);
     assert_true(isnan(value_of(&churn, CHURN_PD_RELATIVE)) && isnan(value_of(&churn, CHURN_EXAMPLES_BETTER)));
     assert_true(isnan(value_of(&churn, CHURN_SWAP_TOP1)) && isnan(value_of(&churn, CHURN_PQAUC_LOSS_CHANGE)));
     assert_true(isfinite(value_of(&churn, CHURN_LOGLOSS_BEFORE)) && isnan(value_of(&churn, CHURN_LOGLOSS_AFTER)));
     churn_fini(&churn);
     const uint64_t group[] = {1, 1, 1};
-    churn_measure(&(churn_input_t){1, a, b, y, group, 3}, &churn);
+    churn_measure(&(churn_input_t){1, a, b, y, group, 3, NULL}, &churn);
     assert_true(isfinite(value_of(&churn, CHURN_PQAUC_LOSS_BEFORE)) && isnan(value_of(&churn, CHURN_PQAUC_LOSS_AFTER)));
     churn_fini(&churn);
-    churn_measure(&(churn_input_t){1, a, same, y, group, 3}, &churn);
+    churn_measure(&(churn_input_t){1, a, same, y, group, 3, NULL}, &churn);
     assert_near(value_of(&churn, CHURN_PD_RELATIVE), 0, 0);
     assert_near(value_of(&churn, CHURN_EXAMPLES_BETTER) + value_of(&churn, CHURN_EXAMPLES_WORSE), 0, 0);
     assert_int_equal(churn.n_most_different, 0);

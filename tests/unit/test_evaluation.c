@@ -30,7 +30,7 @@ static void test_numbers_are_the_metrics(void **state)
     double query_mean;
     evaluation_t e;
     draw(1, p, y, group);
-    evaluation_measure(p, y, group, N, &e);
+    evaluation_measure(&(evaluated_examples_t){N, p, y, NULL, group}, &e);
     assert_int_equal(e.examples, N);
     assert_int_equal(e.queries, N / 4);
     assert_true(e.number[EVALUATION_logloss].estimate.value == metrics_logloss(p, y, N));
@@ -56,12 +56,12 @@ static void test_what_is_not_defined(void **state)
     uint64_t group[N];
     evaluation_t e;
     draw(2, p, y, group);
-    evaluation_measure(p, y, NULL, N, &e);
+    evaluation_measure(&(evaluated_examples_t){N, p, y, NULL, NULL}, &e);
     assert_int_equal(e.queries, 0);
     assert_true(isnan(e.number[EVALUATION_pqauc_loss].estimate.value) && isnan(e.number[EVALUATION_pqauc_loss].error));
     assert_true(e.number[EVALUATION_auc].error > 0.0);
     memset(y, 0, sizeof y);
-    evaluation_measure(p, y, group, N, &e);
+    evaluation_measure(&(evaluated_examples_t){N, p, y, NULL, group}, &e);
     assert_true(isnan(e.number[EVALUATION_auc].estimate.value) && isnan(e.number[EVALUATION_auc].estimate.low));
     assert_true(isnan(e.number[EVALUATION_normalised_entropy].error));
     assert_true(e.number[EVALUATION_logloss].error > 0.0);
@@ -80,7 +80,7 @@ static void test_errors_are_those_of_samples(void **state)
         uint64_t group[N];
         evaluation_t e;
         draw(10 + s, p, y, group);
-        evaluation_measure(p, y, group, N, &e);
+        evaluation_measure(&(evaluated_examples_t){N, p, y, NULL, group}, &e);
         for (int i = 0; i < EVALUATION_COUNT; i++) {
             sum[i] += e.number[i].estimate.value / SAMPLES;
             squares[i] += e.number[i].estimate.value * e.number[i].estimate.value / SAMPLES;

@@ -72,7 +72,7 @@ static double shift_of(const float *p, int64_t n, double level)
 {
     const scores_t scores = scores_in_memory(p, n);
     double shift;
-    assert_int_equal(level_shift(&scores, level, &shift), ST_OK);
+    assert_int_equal(level_shift(&scores, NULL, level, &shift), ST_OK);
     return shift;
 }
 
@@ -96,7 +96,7 @@ static void test_levels_become_equal_and_order_stays(void **state)
         long double level = 0;
         for (int r = 0; r < replicas; r++)
             level += mean_of(all[r], N) / replicas;
-        level_predictions(all, replicas, N, out[0]);
+        level_predictions(all, replicas, NULL, N, out[0]);
         for (int r = 0; r < replicas; r++) {
             const long double c = shift_by_bisection(all[r], level);
             assert_near(mean_of(out[r], N), level, 1e-8);
@@ -119,7 +119,7 @@ static void test_a_constant_is_gone(void **state)
     fill(7, 0.25, 0.0);
     pd_examples(all, REPLICAS, N, term);
     assert_true(pd_mean(term, N, PD_RELATIVE) > 0.3);
-    level_predictions(all, REPLICAS, N, out[0]);
+    level_predictions(all, REPLICAS, NULL, N, out[0]);
     const float *const levelled[REPLICAS] = {out[0], out[1], out[2], out[3], out[4]};
     pd_examples(levelled, REPLICAS, N, term);
     assert_true(pd_mean(term, N, PD_RELATIVE) < 1e-6);
@@ -131,7 +131,7 @@ static void test_equal_replicas_stay_equal(void **state)
     static float out[3][N];
     fill(9, 0.1, 1.0);
     const float *const same[] = {all[0], all[0], all[0]};
-    level_predictions(same, 3, N, out[0]);
+    level_predictions(same, 3, NULL, N, out[0]);
     assert_memory_equal(out[0], out[1], sizeof out[0]);
     assert_memory_equal(out[0], out[2], sizeof out[0]);
 }
@@ -148,11 +148,11 @@ static void test_ends_and_undefined(void **state)
     const float good[] = {0.25f, 0.5f}, higher[] = {0.5f, 0.75f}, bad[][2] = {{NAN, 0.5f}, {1.5f, 0.5f}, {-0.5f, 0.5f}, {0, 0}};
     float out[4];
     const float *const fine[] = {good, higher};
-    level_predictions(fine, 2, 2, out);
+    level_predictions(fine, 2, NULL, 2, out);
     assert_near(out[0] + out[1], 1.0, 1e-7);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const float *const p[] = {good, bad[i]};
-        level_predictions(p, 2, 2, out);
+        level_predictions(p, 2, NULL, 2, out);
         for (int k = 0; k < 4; k++)
             assert_true(isnan(out[k]));
     }

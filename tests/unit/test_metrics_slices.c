@@ -32,9 +32,9 @@ static slices_t *make_slices(void)
         double number[MODELS];
         for (int m = 0; m < MODELS; m++)
             number[m] = number_of(i, m);
-        slices_put(slices, value_of(i, 0), number);
+        slices_put(slices, value_of(i, 0), 1.0, number);
         if (i % 3 == 0)
-            slices_put(slices, value_of(i, 1), number);
+            slices_put(slices, value_of(i, 1), 1.0, number);
     }
     return slices;
 }
@@ -98,9 +98,9 @@ static void test_nan_stays_in_its_slice(void **state)
 {
     (void)state;
     slices_t *slices = slices_create(1);
-    slices_put(slices, 1, (const double[]){0.5});
-    slices_put(slices, 2, (const double[]){NAN});
-    slices_put(slices, 1, (const double[]){0.25});
+    slices_put(slices, 1, 1.0, (const double[]){0.5});
+    slices_put(slices, 2, 1.0, (const double[]){NAN});
+    slices_put(slices, 1, 1.0, (const double[]){0.25});
     slice_t worst[3];
     assert_true(isnan(slices_get(slices, 1, 0).mean));
     assert_int_equal(slices_worst(slices, 0, 1, worst, 3), 1);

@@ -37,7 +37,7 @@ static double levelled(const float *const *p, int replicas)
 {
     float out[MOST][EXAMPLES];
     const float *at[MOST];
-    level_predictions(p, replicas, EXAMPLES, out[0]);
+    level_predictions(p, replicas, NULL, EXAMPLES, out[0]);
     for (int r = 0; r < replicas; r++)
         at[r] = out[r];
     return pd(at, replicas);

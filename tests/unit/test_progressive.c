@@ -12,7 +12,10 @@
 #include "common/base/memory.h"
 #include "common/base/rng.h"
 #include "common/files/file.h"
-#include "common/metrics/metrics.h"
+#include "common/files/jsondoc.h"
+#include "common/metrics/time_windows.h"
+#include "common/metrics/weighted.h"
+#include "common/net/message.h"
 #include "common/net/net_sim.h"
 #include "tests/lib/testing.h"
 
@@ -26,6 +29,10 @@ typedef struct truth {
     float p[MOST];
     uint8_t y[MOST];
     uint64_t group[MOST];
+    bool weighted;  /* examples have weights, */
+    int64_t window; /* and times, in ticks of a tenth of a second, which windows are of; 0: none */
+    float w[MOST];
+    int64_t time[MOST];
 } truth_t;
 
 static truth_t make_truth(int64_t batch, int64_t total, int lanes, uint64_t seed)
@@ -36,14 +43,17 @@ static truth_t make_truth(int64_t batch, int64_t total, int lanes, uint64_t seed
         t.p[i] = (float)rng_uniform(seed, 1, (uint64_t)i);
         t.y[i] = rng_u64(seed, 2, (uint64_t)i) % 3 == 0;
         t.group[i] = rng_u64(seed, 3, (uint64_t)i) % 20;
+        t.w[i] = (float)(rng_u64(seed, 4, (uint64_t)i) % 4) / 2.0f;
+        t.time[i] = i % 31 == 5 ? TIME_WINDOWS_NO_TIME : 40 * i - 3000 + (int64_t)(rng_u64(seed, 5, (uint64_t)i) % 2000);
     }
     return t;
 }
 
 /* A worker's part of the steps [from, to), copied; returns its length. */
 static int64_t part_of(const truth_t *t, int worker, int workers, int64_t from, int64_t to, float *p, uint8_t *y,
-                       uint64_t *group)
+                       uint64_t *words)
 {
+    const message_about_t about = message_about(t->window > 0, t->weighted);
     int64_t n = 0;
     const int64_t size = t->lanes.batch / t->lanes.lanes;
     for (int64_t step = from; step < to; step++)
@@ -52,7 +62,11 @@ static int64_t part_of(const truth_t *t, int worker, int workers, int64_t from, 
                 const int64_t at = step * t->lanes.batch + lane * size + i;
                 p[n] = t->p[at];
                 y[n] = t->y[at];
-                group[n] = t->group[at];
+                words[n * about.words] = t->group[at];
+                if (about.time >= 0)
+                    words[n * about.words + about.time] = (uint64_t)t->time[at];
+                if (about.weight >= 0)
+                    words[n * about.words + about.weight] = message_weight_word(t->w[at]);
             }
     return n;
 }
@@ -87,6 +101,9 @@ static progressive_options_t options_of(const fixture_t *f, const truth_t *t, in
                                    .lanes = t->lanes,
                                    .interval = interval,
                                    .first_visits = t->first_visits,
+                                   .has_weight = t->weighted,
+                                   .window = t->window,
+                                   .ticks = 10,
                                    .keeps = t->keeps};
 }
 
@@ -139,11 +156,11 @@ static void teardown(fixture_t *f)
     net_sim_world_destroy(&f->world);
 }
 
-static void post(fixture_t *f, int worker, int64_t step, int64_t count, const float *p, const uint8_t *y, const uint64_t *group,
-                 int64_t groups)
+static void post(fixture_t *f, int worker, int64_t step, int64_t count, const float *p, const uint8_t *y, const uint64_t *about,
+                 int64_t words)
 {
     const wire_header_t header = wire_header(WIRE_PROGRESS, 1, 0, 0, step, count);
-    const wire_frame_t frames[] = {{p, count * 4}, {y, count}, {group, groups * 8}};
+    const wire_frame_t frames[] = {{p, count * 4}, {y, count}, {about, words * 8}};
     assert_int_equal(net_send(f->worker[worker], 0, &header, frames, 3), ST_OK);
 }
 
@@ -151,14 +168,19 @@ static void post_part(fixture_t *f, const truth_t *t, int worker, int64_t from, 
 {
     static float p[MOST];
     static uint8_t y[MOST];
-    static uint64_t group[MOST];
-    const int64_t n = part_of(t, worker, f->workers, from, to, p, y, group);
-    post(f, worker, from, n, p, y, group, n);
+    static uint64_t words[3 * MOST];
+    const int64_t n = part_of(t, worker, f->workers, from, to, p, y, words);
+    post(f, worker, from, n, p, y, words, n * message_about(t->window > 0, t->weighted).words);
+}
+
+static const float *weights_from(const truth_t *t, int64_t first)
+{
+    return t->weighted ? t->w + first : NULL;
 }
 
 static double loss_of(const truth_t *t, int64_t first, int64_t end)
 {
-    return end > first ? metrics_logloss(t->p + first, t->y + first, end - first) : NAN;
+    return end > first ? weighted_logloss(t->p + first, t->y + first, weights_from(t, first), end - first) : NAN;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -254,9 +276,9 @@ static void check_lines(const truth_t *t, int64_t interval, const char *text)
         check_number(text, "step", (double)to);
         check_number(text, "examples", (double)end);
         check_number(text, "interval_examples", (double)n);
-        check_number(text, "logloss", metrics_logloss(t->p + first, t->y + first, n));
-        check_number(text, "auc_loss", metrics_auc_loss(t->p + first, t->y + first, n));
-        check_number(text, "calibration", metrics_calibration(t->p + first, t->y + first, n));
+        check_number(text, "logloss", weighted_logloss(t->p + first, t->y + first, weights_from(t, first), n));
+        check_number(text, "auc_loss", weighted_auc_loss(t->p + first, t->y + first, weights_from(t, first), n));
+        check_number(text, "calibration", weighted_calibration(t->p + first, t->y + first, weights_from(t, first), n));
         const int64_t visited = least(end, t->first_visits);
         check_number(text, "first_visits", (double)visited);
         check_number(text, "progressive_logloss", loss_of(t, 0, visited));
@@ -266,6 +288,51 @@ static void check_lines(const truth_t *t, int64_t interval, const char *text)
         text++;
     }
     assert_string_equal(text, "");
+}
+
+/* The last that the lines tell of a window; false where they do not. */
+static bool find_window(const char *text, double start, double *examples, double *logloss, double *auc)
+{
+    bool found = false;
+    for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        jsondoc_t *doc;
+        assert_int_equal(jsondoc_parse(line, (size_t)(end - line), "line", &doc), ST_OK);
+        const jsondoc_t *windows = NULL;
+        if (jsondoc_has(doc, "windows"))
+            assert_int_equal(jsondoc_get_array(doc, "line", "windows", &windows), ST_OK);
+        for (int64_t i = 0; windows && i < jsondoc_length(windows); i++) {
+            const jsondoc_t *one = jsondoc_at(windows, i);
+            double of;
+            assert_int_equal(jsondoc_get_number(one, "line", "start", &of), ST_OK);
+            if (of != start && !(isnan(of) && isnan(start)))
+                continue;
+            found = true;
+            assert_int_equal(jsondoc_get_number(one, "line", "examples", examples), ST_OK);
+            assert_int_equal(jsondoc_get_number(one, "line", "logloss", logloss), ST_OK);
+            assert_int_equal(jsondoc_get_number(one, "line", "auc", auc), ST_OK);
+        }
+        jsondoc_destroy(&doc);
+    }
+    return found;
+}
+
+/* First visits by windows: each is told of, whole, by the end of the first pass. */
+static void check_windows(const truth_t *t, const char *text)
+{
+    time_window_t *window;
+    const int64_t first = least(t->first_visits, t->lanes.total),
+                  n = time_windows_measure(&(timed_predictions_t){first, t->p, t->y, weights_from(t, 0), t->time}, t->window,
+                                           &window);
+    assert_true(n > 1 || first < 100);
+    for (int64_t i = 0; i < n; i++) {
+        double examples, logloss, auc;
+        const double start = window[i].start == TIME_WINDOWS_NO_TIME ? NAN : (double)window[i].start / 10;
+        assert_true(find_window(text, start, &examples, &logloss, &auc));
+        assert_true(examples == (double)window[i].examples);
+        assert_loss(logloss, window[i].logloss);
+        assert_true(isnan(auc) ? isnan(window[i].auc) : fabs(auc - window[i].auc) < 0.02); /* few examples: ties in bins */
+    }
+    mem_free(window);
 }
 
 static void test_lines_do_not_depend_on_the_workers(void **state)
@@ -281,8 +348,12 @@ static void test_lines_do_not_depend_on_the_workers(void **state)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
         t.first_visits = shapes[i][4];
+        t.weighted = i % 2;
+        t.window = i % 3 ? 5000 : 0;
         char *one = lines_of(&t, 1, shapes[i][3], 0, 0);
         check_lines(&t, shapes[i][3], one);
+        if (t.window)
+            check_windows(&t, one);
         for (int workers = 1; workers <= 4; workers++)
             for (uint64_t seed = 0; seed < 6; seed++) {
                 char *more = lines_of(&t, workers, shapes[i][3], seed, seed / 2);
@@ -340,6 +411,8 @@ static void test_a_resumed_run_has_the_lines_of_one_that_never_stopped(void **st
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         truth_t t = make_truth(shapes[i][0], shapes[i][1], (int)shapes[i][2], i);
         t.first_visits = shapes[i][4];
+        t.weighted = i % 2;
+        t.window = i ? 5000 : 0;
         char *expected = lines_of(&t, 1, shapes[i][3], 0, 0);
         for (int64_t cut = 0; cut < lanes_steps(&t.lanes); cut++)
             for (int after = 1; after <= 4; after += after) {
@@ -374,9 +447,9 @@ static void test_saves_that_do_not_fit(void **state)
     keeping.keeps = true;
     assert_int_equal(resume(&keeping, saved, bytes, "progress.bin", &none), ST_INPUT);
     assert_caught("progress.bin: does not hold what the first 192 examples were predicted as, which students are to learn");
-    saved[8] = 5;
+    saved[8] = 6;
     assert_int_equal(resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
-    assert_caught("progress.bin: has format 5, this program reads 4; use the smelter that wrote it, or a newer one");
+    assert_caught("progress.bin: has format 6, this program reads 5; use the smelter that wrote it, or a newer one");
     saved[0] ^= 1;
     assert_int_equal(resume(&options, saved, bytes, "progress.bin", &none), ST_CORRUPT);
     assert_caught("progress.bin: does not hold progressive metrics");
@@ -520,8 +593,8 @@ static void test_messages_that_do_not_fit(void **state)
     assert_refusal(take_all(&f), "from step 10 on, which are not those of whole steps from step 10 on");
     teardown(&f);
 
-    setup(&f, &t, 1, 4, 1); /* no groups */
-    post(&f, 0, 0, 32, t.p, t.y, t.group, 0);
+    setup(&f, &t, 1, 4, 1); /* more than a group of each */
+    post(&f, 0, 0, 32, t.p, t.y, t.group, 64);
     assert_refusal(take_all(&f), "worker 0 sent progressive predictions that are not one for each example, with a query");
     teardown(&f);
 
@@ -555,6 +628,26 @@ static void test_messages_that_do_not_fit(void **state)
     run_events_destroy(&events);
 }
 
+static void test_weights_that_are_none(void **state)
+{
+    (void)state;
+    test_dir();
+    truth_t weighted = make_truth(32, 320, 4, 9);
+    fixture_t f;
+    weighted.weighted = true;
+    setup(&f, &weighted, 1, 4, 1);
+    uint64_t words[64];
+    float p[32];
+    uint8_t y[32];
+    part_of(&weighted, 0, 1, 0, 1, p, y, words);
+    words[7] = message_weight_word(-1.0f);
+    post(&f, 0, 0, 32, p, y, words, 64);
+    assert_refusal(take_all(&f), "worker 0 sent progressive predictions of examples with weights that are none");
+    post(&f, 0, 0, 32, p, y, words, 32);
+    assert_refusal(take_all(&f), "worker 0 sent progressive predictions that are not one for each example, with a query");
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_lines_of_another_run),
         cmocka_unit_test(test_saves_of_an_older_smelter),
         cmocka_unit_test(test_messages_that_do_not_fit),
+        cmocka_unit_test(test_weights_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

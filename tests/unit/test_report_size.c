@@ -127,7 +127,7 @@ static void check_variant(const variant_result_t *variant, int v, const queries_
         for (int r = 0; r < REPLICAS; r++)
             assert_true(variant->most_different_p[i * REPLICAS + r] == p[r][most[i]]);
     }
-    level_predictions(p, REPLICAS, FEW, levelled);
+    level_predictions(p, REPLICAS, NULL, FEW, levelled);
     pd_examples(level, REPLICAS, FEW, term);
     assert_same(found->pd_levelled, of_examples(queries, term + PD_RELATIVE, PD_COUNT));
     if (has_queries) {
@@ -135,7 +135,7 @@ static void check_variant(const variant_result_t *variant, int v, const queries_
         assert_same(found->swap_topk, of_queries(queries, p, RESULT_TOP_K));
     }
     assert_true(variant->without.pd_relative[1] == pd_of_pair(p[0], p[2], FEW));
-    level_predictions((const float *const[]){p[0], p[2]}, 2, FEW, levelled);
+    level_predictions((const float *const[]){p[0], p[2]}, 2, NULL, FEW, levelled);
     assert_true(variant->without.pd_levelled[1] == pd_of_pair(levelled, levelled + FEW, FEW));
     for (int r = 0; r < REPLICAS; r++)
         mem_free(own[r]);
@@ -185,7 +185,7 @@ static int64_t peak_bytes(int64_t n)
         label[i] = (uint8_t)(i % 3 == 0);
         group[i] = query_of(i);
     }
-    run_result_evaluate(&quality, p, label, group, n);
+    run_result_evaluate(&quality, p, label, NULL, group, n);
     assert_true(quality.auc_loss > 0.4 && quality.pqauc_loss > 0.4);
     mem_free(p);
     mem_free(group);

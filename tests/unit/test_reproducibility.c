@@ -95,7 +95,7 @@ static void test_levelled_is_pd_at_one_level(void **state)
         const float *p[REPLICAS];
         for (int r = 0; r < REPLICAS; r++)
             p[r] = e.variant[v].replica[r].predictions;
-        level_predictions(p, REPLICAS, EXAMPLES, levelled[0]);
+        level_predictions(p, REPLICAS, NULL, EXAMPLES, levelled[0]);
         double sum = 0;
         for (int i = 0; i < REPLICAS; i++)
             for (int j = i + 1; j < REPLICAS; j++)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/metrics/metrics.h"
 #include "launcher/report/result.h"
 
 static void assert_words(quality_t quality, int64_t examples, const char *wanted)
@@ -50,13 +51,13 @@ static void test_evaluation(void **state)
     const uint8_t y[] = {0, 1, 0, 0};
     uint64_t group[] = {1, 1, 2, 2};
     quality_t quality = {.progressive_logloss = 0.75};
-    run_result_evaluate(&quality, p, y, group, 4);
+    run_result_evaluate(&quality, p, y, NULL, group, 4);
     assert_true(quality.logloss == metrics_logloss(p, y, 4) && quality.calibration == 1.625);
     assert_true(quality.auc_loss == 1.0 / 3 && quality.auc == 1.0 - 1.0 / 3);
     assert_true(quality.pqauc_loss == 0.0 && quality.pqauc_query_mean == 0.0);
     assert_true(quality.normalised_entropy == metrics_normalised_entropy(p, y, 4));
     assert_true(quality.progressive_logloss == 0.75);
-    run_result_evaluate(&quality, p, y, NULL, 4);
+    run_result_evaluate(&quality, p, y, NULL, NULL, 4);
     assert_true(isnan(quality.pqauc_loss) && isnan(quality.pqauc_query_mean));
 
     static const char older[] = "{\"logloss\": 0.5, \"auc_loss\": 0.25, \"pqauc_loss\": null, \"calibration\": 1, "
@@ -69,7 +70,7 @@ static void test_evaluation(void **state)
     const int entropy = metric_find(&quality_rows, "normalised_entropy");
     assert_true(read.auc == 0.75 && !metric_is_recorded(&quality_rows, entropy, &read));
     const scores_t scores = scores_in_memory(p, 4);
-    assert_int_equal(run_result_complete(&read, &scores, y), ST_OK);
+    assert_int_equal(run_result_complete(&read, &scores, y, NULL), ST_OK);
     assert_true(read.normalised_entropy == quality.normalised_entropy && metric_is_recorded(&quality_rows, entropy, &read));
     assert_true(read.logloss == 0.5); /* what is recorded stays */
     assert_false(metric_is_recorded(&quality_rows, metric_find(&quality_rows, "training_logloss"), &read));
