@@ -10,6 +10,7 @@
 #define WINDOW_LOG \
     31 /* what zstd --long=31 writes, the most that the format allows a 64-bit machine; memory is taken as it is used */
 #define BLOCK_RATIO ((size_t)(128 << 10) / 4)
+#define LEVEL_QUICK 1
 #define LEVEL 3 /* zstd's default: several hundred MB/s in, over 1 GB/s out; higher levels gain a few percent of size */
 
 size_t compress_bound(size_t bytes)
@@ -19,14 +20,26 @@ size_t compress_bound(size_t bytes)
 
 struct compressor {
     ZSTD_CCtx *zstd;
+    int level;
 };
 
-compressor_t *compressor_create(void)
+static compressor_t *create(int level)
 {
     compressor_t *compressor = MEM_NEW(compressor_t);
     compressor->zstd = ZSTD_createCCtx();
+    compressor->level = level;
     ASSERT(compressor->zstd);
     return compressor;
+}
+
+compressor_t *compressor_create(void)
+{
+    return create(LEVEL);
+}
+
+compressor_t *compressor_create_quick(void)
+{
+    return create(LEVEL_QUICK);
 }
 
 void compressor_destroy(compressor_t **compressor)
@@ -48,7 +61,7 @@ static size_t compress(compressor_t *compressor, const void *raw, size_t bytes, 
 
 size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity)
 {
-    return compress(compressor, raw, bytes, out, capacity, LEVEL);
+    return compress(compressor, raw, bytes, out, capacity, compressor->level);
 }
 
 size_t compress_not(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity)

@@ -12,9 +12,12 @@ size_t compress_bound(size_t bytes);
  * than a small block takes to compress. No part of the result. */
 typedef struct compressor compressor_t;
 compressor_t *compressor_create(void); /* **owned**; cannot fail */
+/* compressor_create_quick - one whose blocks take half the time and a little more room. */
+compressor_t *compressor_create_quick(void);
 void compressor_destroy(compressor_t **compressor);
 
-/* compress_block - zstd level 3 of a block; returns the bytes written. capacity >= compress_bound(bytes).  Cannot fail.
+/* compress_block - zstd level 3 of a block, of a quick compressor 1; returns the bytes written. capacity >=
+ * compress_bound(bytes).  Cannot fail.
  * compress_not - the same of bytes that will not shrink: as they are, in the form of a compressed block. */
 size_t compress_block(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity);
 size_t compress_not(compressor_t *compressor, const void *raw, size_t bytes, void *out, size_t capacity);

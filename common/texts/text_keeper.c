@@ -10,14 +10,16 @@
 #include "common/texts/kept_texts.h"
 
 #define PIECE_BYTES ((size_t)64 << 10) /* of a full one, keys included */
-#define GROUPS_KNOWN ((size_t)1 << 18) /* query ids that are known to be kept already, the last ones: 2 MiB */
+#define SHORT ((size_t)16)
+#define ROOM_LEAST ((size_t)1 << 10)
+#define ENTRY_HEAD (sizeof(uint64_t) + 1) /* of a text in a piece */
+#define GROUPS_KNOWN ((size_t)1 << 18)    /* query ids that are known to be kept already, the last ones: 2 MiB */
 
+/* Of each text its key, a byte with its length, and itself. */
 struct text_piece {
     uint64_t first, last;
-    uint64_t *key;
-    uint8_t *length;
-    char *text;
-    size_t n, bytes, key_capacity, length_capacity, text_capacity;
+    uint8_t *bytes; /* **owned**, [used] of room for them */
+    size_t used, room, n;
     record_t stored;
 };
 
@@ -37,57 +39,89 @@ struct text_keeper {
 
 static void piece_fini(text_piece_t *piece)
 {
-    mem_free(piece->key);
-    mem_free(piece->length);
-    mem_free(piece->text);
+    mem_free(piece->bytes);
     record_fini(&piece->stored);
     *piece = (text_piece_t){0};
 }
 
-static size_t piece_size(const text_piece_t *piece)
+/* Room for a text more, or for many, and behind it for SHORT. */
+static uint8_t *piece_room(text_piece_t *piece, size_t bytes)
 {
-    return piece->bytes + piece->n * (sizeof *piece->key + 1);
+    const size_t wanted = piece->used + bytes + SHORT;
+    if (wanted > piece->room)
+        MEM_GROW(piece->bytes, piece->room, wanted < ROOM_LEAST ? ROOM_LEAST : wanted);
+    return piece->bytes + piece->used;
+}
+
+/* Most texts are shorter than what a call of memcpy is worth. Up to SHORT bytes behind the text are copied with it. */
+static void copy_text(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += SHORT)
+        memcpy(to + i, from + i, SHORT);
 }
 
 static void piece_put(text_piece_t *piece, uint64_t key, const char *text, size_t bytes)
 {
-    MEM_GROW(piece->key, piece->key_capacity, piece->n + 1);
-    MEM_GROW(piece->length, piece->length_capacity, piece->n + 1);
-    MEM_GROW(piece->text, piece->text_capacity, piece->bytes + bytes);
-    piece->key[piece->n] = key;
-    piece->length[piece->n++] = (uint8_t)bytes;
-    memcpy(piece->text + piece->bytes, text, bytes);
-    piece->bytes += bytes;
+    uint8_t *at = piece_room(piece, ENTRY_HEAD + bytes);
+    memcpy(at, &key, sizeof key);
+    at[sizeof key] = (uint8_t)bytes;
+    memcpy(at + ENTRY_HEAD, text, bytes);
+    piece->used += ENTRY_HEAD + bytes;
+    piece->n++;
+}
+
+static uint64_t entry_key(const uint8_t *entry)
+{
+    uint64_t key;
+    memcpy(&key, entry, sizeof key);
+    return key;
+}
+
+static size_t entry_bytes(const uint8_t *entry)
+{
+    return entry[ENTRY_HEAD - 1];
+}
+
+/* Which texts are not what their keys are hashes of; returns how many. */
+static uint64_t find_keyed(const text_piece_t *piece, uint8_t *is_keyed)
+{
+    uint64_t keyed = 0;
+    const uint8_t *at = piece->bytes;
+    for (size_t i = 0; i < piece->n; i++, at += ENTRY_HEAD + entry_bytes(at)) {
+        is_keyed[i] = dataset_key((const char *)at + ENTRY_HEAD, (int)entry_bytes(at)) != entry_key(at);
+        keyed += is_keyed[i];
+    }
+    return keyed;
 }
 
 /* Those with keys of their own before the others, each kind in its order. */
 static void encode(const text_piece_t *piece, record_t *raw)
 {
     uint8_t *is_keyed = MEM_ARRAY(uint8_t, piece->n);
-    uint64_t keyed = 0;
-    for (size_t i = 0, at = 0; i < piece->n; at += piece->length[i++]) {
-        is_keyed[i] = dataset_key(piece->text + at, piece->length[i]) != piece->key[i];
-        keyed += is_keyed[i];
-    }
+    const uint64_t keyed = find_keyed(piece, is_keyed);
     record_clear(raw);
     record_put_u64(raw, piece->n);
     record_put_u64(raw, keyed);
-    uint64_t *key = record_room(raw, (size_t)keyed * sizeof *key);
-    for (size_t i = 0; i < piece->n; i++)
-        if (is_keyed[i])
-            *key++ = piece->key[i];
-    uint8_t *length = record_room(raw, piece->n);
-    for (int kind = 1; kind >= 0; kind--)
-        for (size_t i = 0; i < piece->n; i++)
-            if (is_keyed[i] == kind)
-                *length++ = piece->length[i];
-    char *text = record_room(raw, piece->bytes);
-    for (int kind = 1; kind >= 0; kind--)
-        for (size_t i = 0, at = 0; i < piece->n; at += piece->length[i++])
-            if (is_keyed[i] == kind) {
-                memcpy(text, piece->text + at, piece->length[i]);
-                text += piece->length[i];
+    const size_t keys_at = raw->bytes, lengths_at = keys_at + (size_t)keyed * sizeof(uint64_t);
+    const size_t texts_at = lengths_at + ((piece->n + 7) & ~(size_t)7);
+    record_room(raw, texts_at - keys_at + piece->used - piece->n * ENTRY_HEAD);
+    MEM_GROW(raw->at, raw->capacity, raw->bytes + SHORT);
+    uint8_t *key = raw->at + keys_at, *length = raw->at + lengths_at, *text = raw->at + texts_at;
+    for (int kind = keyed > 0; kind >= 0; kind--) {
+        const uint8_t *at = piece->bytes;
+        for (size_t i = 0; i < piece->n; i++, at += ENTRY_HEAD + entry_bytes(at)) {
+            if (is_keyed[i] != kind)
+                continue;
+            const size_t bytes = entry_bytes(at);
+            if (kind) {
+                memcpy(key, at, sizeof(uint64_t));
+                key += sizeof(uint64_t);
             }
+            *length++ = (uint8_t)bytes;
+            copy_text(text, at + ENTRY_HEAD, bytes);
+            text += bytes;
+        }
+    }
     mem_free(is_keyed);
 }
 
@@ -177,7 +211,7 @@ static void add(text_keeper_t *k, kept_count_t *count, uint64_t *of_field, uint6
     const int p = kept_texts_part(key);
     text_piece_t *piece = &k->part[p];
     piece_put(piece, key, text, bytes);
-    if (piece_size(piece) < PIECE_BYTES)
+    if (piece->used < PIECE_BYTES)
         return;
     piece->first = piece->last = (uint64_t)p;
     MEM_GROW(k->full, k->full_capacity, k->count + 1);
@@ -216,7 +250,7 @@ void text_keeper_take(text_keeper_t *k, text_batch_t *batch)
 void text_batch_pack(text_batch_t *batch, bool compress)
 {
     if (compress && batch->count > 0 && !batch->compressor)
-        batch->compressor = compressor_create();
+        batch->compressor = compressor_create_quick();
     for (size_t i = 0; i < batch->count; i++)
         pack(&batch->piece[i], &batch->raw, batch->compressor);
 }
@@ -250,8 +284,9 @@ static void piece_append(text_piece_t *piece, const text_piece_t *more, uint64_t
     if (piece->n == 0)
         piece->first = part;
     piece->last = part;
-    for (size_t i = 0, at = 0; i < more->n; at += more->length[i++])
-        piece_put(piece, more->key[i], more->text + at, more->length[i]);
+    memcpy(piece_room(piece, more->used), more->bytes, more->used);
+    piece->used += more->used;
+    piece->n += more->n;
 }
 
 static status_t write_rest(text_keeper_t *k, record_t *raw, compressor_t *compressor)
@@ -262,7 +297,7 @@ static status_t write_rest(text_keeper_t *k, record_t *raw, compressor_t *compre
         if (k->part[p].n > 0)
             piece_append(&rest, &k->part[p], (uint64_t)p);
         piece_fini(&k->part[p]);
-        if (rest.n == 0 || (piece_size(&rest) < PIECE_BYTES && p + 1 < KEPT_TEXTS_PARTS))
+        if (rest.n == 0 || (rest.used < PIECE_BYTES && p + 1 < KEPT_TEXTS_PARTS))
             continue;
         pack(&rest, raw, compressor);
         TRY_DONE(write_piece(k, &rest));
@@ -276,7 +311,7 @@ done:
 
 status_t text_keeper_finish(text_keeper_t *k, bool compress, uint64_t content_hash)
 {
-    compressor_t *compressor = compress ? compressor_create() : NULL;
+    compressor_t *compressor = compress ? compressor_create_quick() : NULL;
     record_t raw = {0}, stored = {0};
     kept_tail_t tail;
     status_t status;

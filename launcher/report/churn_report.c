@@ -7,18 +7,15 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
-#include "common/base/printable.h"
 #include "common/base/terminal.h"
 #include "common/base/text.h"
-#include "common/data/dataset_meta.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/metrics/jackknife.h"
-#include "common/texts/shown_values.h"
+#include "common/texts/shown_example.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/slices_report.h"
 
-#define VALUE_BYTES 96
 #define SLICES_PRINTED 3
 #define EXAMPLES_PRINTED 5
 
@@ -48,46 +45,13 @@ static status_t make_slices(dataset_t *dataset, const churn_input_t *input, chur
     const status_t status = slices_report_make(dataset, &result);
     for (int v = 0; v < RANKINGS; v++)
         result_free_slices(variant[v].slice, variant[v].slices);
+    result_free_shown(&result);
     out->differ = variant[DIFFER].worst;
     out->n_differ = variant[DIFFER].worst_slices;
     out->lose = variant[LOSE].worst;
     out->n_lose = variant[LOSE].worst_slices;
     mem_free(replica);
     return status;
-}
-
-static void put_keys(FILE *out, shown_values_t *shown, int f, const uint64_t *key, int64_t n)
-{
-    char text[VALUE_BYTES];
-    for (int64_t k = 0; k < n; k++) {
-        shown_values_put(shown, f, key[k], text, sizeof text);
-        fprintf(out, "%s%s", k ? " " : "", text);
-    }
-}
-
-/* The value of field f as a person reads it; several of a multi-valued field between spaces. **Owned**. */
-static char *value_text(const dataset_info_t *info, shown_values_t *shown, int f, const dataset_example_t *example)
-{
-    const dataset_block_t *block = example->block;
-    const int64_t row = example->row;
-    const int single = f - info->numeric, multi = single - info->single;
-    char *text = NULL;
-    size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
-    ASSERT(out);
-    if (single < 0)
-        fprintf(out, "%.6g", dataset_meta_number(&info->fields[f], block->numeric[row * info->numeric + f]));
-    else if (multi < 0)
-        put_keys(out, shown, f, &block->single[row * info->single + single], 1);
-    else {
-        const uint32_t *at = &block->multi_at[row * info->multi + multi];
-        put_keys(out, shown, f, block->multi_key + at[0], at[1] - at[0]);
-    }
-    const int failed = fclose(out);
-    ASSERT(failed == 0);
-    char *copy = mem_strdup(text);
-    free(text);
-    return copy;
 }
 
 static double mean_prediction(const float *const *p, int32_t replicas, int64_t i)
@@ -102,34 +66,24 @@ static status_t make_examples(dataset_t *dataset, shown_values_t *shown, const c
 {
     const churn_t *churn = out->churn;
     for (int32_t k = 0; k < churn->n_most_different; k++) {
-        const int64_t i = churn->most_different[k], position = dataset_position(dataset, SPLIT_EVAL, i);
-        dataset_example_t found;
-        TRY(dataset_fetch(dataset, &position, 1, &found));
-        churn_example_t *example = &out->example[out->n_examples++];
-        *example = (churn_example_t){
-            .index = i,
-            .row = census_input_row(dataset_census(dataset), position),
-            .label = input->label[i],
-            .pd_relative = churn->pd_of_example[i],
-            .before = mean_prediction(input->before, input->replicas, i),
-            .after = mean_prediction(input->after, input->replicas, i),
-            .logloss_change = churn->change_of_example[i],
-            .value = MEM_ARRAY(char *, out->fields),
-        };
-        for (int f = 0; f < out->fields; f++)
-            example->value[f] = value_text(dataset_info(dataset), shown, f, &found);
+        const int64_t i = churn->most_different[k];
+        churn_example_t *example = &out->example[out->n_examples];
+        TRY(shown_example_read(dataset, shown, SPLIT_EVAL, i, &example->shown));
+        out->n_examples++;
+        example->index = i;
+        example->label = input->label[i];
+        example->pd_relative = churn->pd_of_example[i];
+        example->before = mean_prediction(input->before, input->replicas, i);
+        example->after = mean_prediction(input->after, input->replicas, i);
+        example->logloss_change = churn->change_of_example[i];
     }
     return ST_OK;
 }
 
 status_t churn_report_make(dataset_t *dataset, const churn_input_t *input, const churn_t *churn, churn_report_t *out)
 {
-    const dataset_meta_t *meta = dataset_meta(dataset);
     out->churn = churn;
-    out->fields = meta->count;
-    out->field = MEM_ARRAY(char *, meta->count);
-    for (int f = 0; f < meta->count; f++)
-        out->field[f] = printable_copy(meta->fields[f].name);
+    out->field = shown_field_names(dataset, &out->fields);
     TRY(make_slices(dataset, input, out));
     shown_values_t *shown = shown_values_create(dataset);
     const status_t status = make_examples(dataset, shown, input, out);
@@ -137,21 +91,15 @@ status_t churn_report_make(dataset_t *dataset, const churn_input_t *input, const
     return status;
 }
 
-static void free_texts(char **text, int32_t n)
-{
-    for (int32_t i = 0; i < n; i++)
-        mem_free(text[i]);
-    mem_free(text);
-}
-
 void churn_report_fini(churn_report_t *report)
 {
     result_free_slices(report->differ, report->n_differ);
     result_free_slices(report->lose, report->n_lose);
     for (int32_t k = 0; k < report->n_examples; k++)
-        free_texts(report->example[k].value, report->fields);
-    if (report->field)
-        free_texts(report->field, report->fields);
+        shown_example_fini(&report->example[k].shown);
+    for (int32_t f = 0; f < report->fields; f++)
+        mem_free(report->field[f]);
+    mem_free(report->field);
     *report = (churn_report_t){0};
 }
 
@@ -337,10 +285,13 @@ static void print_examples(const churn_report_t *report, FILE *out)
         fputs("\nexamples that changed most\n", out);
     for (int32_t k = 0; k < report->n_examples && k < EXAMPLES_PRINTED; k++) {
         const churn_example_t *example = &report->example[k];
-        fprintf(out, "  %s %s: label %d, %.5f to %.5f\n    ", example->row ? "row" : "index",
-                text_count(example->row ? example->row : example->index, row), example->label, example->before, example->after);
+        fprintf(out, "  %s %s: ", example->shown.row ? "row" : "index",
+                text_count(example->shown.row ? example->shown.row : example->index, row));
+        if (example->shown.group)
+            fprintf(out, "query %s, ", example->shown.group);
+        fprintf(out, "label %d, %.5f to %.5f\n    ", example->label, example->before, example->after);
         for (int32_t f = 0; f < report->fields; f++)
-            fprintf(out, " %s=%s", report->field[f], example->value[f]);
+            fprintf(out, " %s=%s", report->field[f], example->shown.value[f]);
         fputc('\n', out);
     }
 }
@@ -411,14 +362,16 @@ static jsondoc_t *examples_array(const churn_report_t *report)
         const churn_example_t *example = &report->example[k];
         jsondoc_t *object = jsondoc_object(), *values = jsondoc_object();
         jsondoc_put_integer(object, "index", example->index);
-        jsondoc_put_integer(object, "row", example->row);
+        jsondoc_put_integer(object, "row", example->shown.row);
+        if (example->shown.group)
+            jsondoc_put_text(object, "group", example->shown.group);
         jsondoc_put_integer(object, "label", example->label);
         jsondoc_put_number(object, "before", example->before);
         jsondoc_put_number(object, "after", example->after);
         jsondoc_put_number(object, "pd_relative", example->pd_relative);
         jsondoc_put_number(object, "logloss_change", example->logloss_change);
         for (int32_t f = 0; f < report->fields; f++)
-            jsondoc_put_text(values, report->field[f], example->value[f]);
+            jsondoc_put_text(values, report->field[f], example->shown.value[f]);
         jsondoc_put(object, "values", &values);
         jsondoc_append(examples, &object);
     }

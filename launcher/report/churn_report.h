@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/data/dataset.h"
+#include "common/texts/shown_example.h"
 #include "launcher/report/churn.h"
 
 /* One of the versions. */
@@ -16,10 +17,10 @@ typedef struct churn_version {
 
 /* An example that changed much. */
 typedef struct churn_example {
-    int64_t index, row; /* in the split; of the input, from 1, 0 where that is not known */
+    int64_t index; /* in the split */
     uint8_t label;
     double pd_relative, before, after, logloss_change; /* means over replicas */
-    char **value;                                      /* **owned**, [fields] texts of its values */
+    shown_example_t shown;                             /* **owned** */
 } churn_example_t;
 
 typedef struct churn_report {

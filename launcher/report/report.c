@@ -56,6 +56,18 @@ static jsondoc_t *slices_array(const pd_slice_t *slice, int32_t n)
     return slices;
 }
 
+static void put_shown(jsondoc_t *object, const experiment_result_t *result, const shown_example_t *shown)
+{
+    jsondoc_t *values = jsondoc_object();
+    if (shown->row)
+        jsondoc_put_integer(object, "row", shown->row);
+    if (shown->group)
+        jsondoc_put_text(object, "group", shown->group);
+    for (int32_t f = 0; f < shown->fields; f++)
+        jsondoc_put_text(values, result->field[f], shown->value[f]);
+    jsondoc_put(object, "values", &values);
+}
+
 static jsondoc_t *most_different_array(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *examples = jsondoc_array();
@@ -69,6 +81,8 @@ static jsondoc_t *most_different_array(const experiment_result_t *result, const 
         for (int32_t r = 0; r < variant->replicas; r++)
             jsondoc_append_number(predictions, (double)variant->most_different_p[i * variant->replicas + r]);
         jsondoc_put(object, "predictions", &predictions);
+        if (variant->most_different_shown)
+            put_shown(object, result, &variant->most_different_shown[i]);
         jsondoc_append(examples, &object);
     }
     return examples;

@@ -23,7 +23,8 @@
  * held_out_points, without, shares..},
  *                  replicas: [{replica, init_seed, order_seed, digest, manifest, metrics, cost}],
  *                  slices, worst_slices: [{column, value, examples, pd_relative}],
- *                  most_different: [{index, label, pd_relative, predictions: [one per replica]}]}],
+ *                  most_different: [{index, label, pd_relative, predictions: [one per replica], row of the input, group (the
+ *                                    query's own id), values {NAME: what the field holds}}]}],
  *      significance {level, correction, power, decide},
  *      differences, of any variant from any other: [{variant, from, NAME {difference, se, p, p_holm; and of a loss: change,
  *                                                    change_se, replicas_to_decide}}]}                                     */

@@ -106,8 +106,25 @@ void result_free_slices(pd_slice_t *slice, int32_t n)
     mem_free(slice);
 }
 
+void result_free_shown(experiment_result_t *result)
+{
+    for (int32_t v = 0; v < result->variants; v++) {
+        variant_result_t *variant = &result->variant[v];
+        for (int32_t i = 0; variant->most_different_shown && i < variant->n_most_different; i++)
+            shown_example_fini(&variant->most_different_shown[i]);
+        mem_free(variant->most_different_shown);
+        variant->most_different_shown = NULL;
+    }
+    for (int32_t f = 0; f < result->fields; f++)
+        mem_free(result->field[f]);
+    mem_free(result->field);
+    result->field = NULL;
+    result->fields = 0;
+}
+
 void result_fini(experiment_result_t *result)
 {
+    result_free_shown(result);
     for (int32_t v = 0; v < result->variants; v++) {
         variant_result_t *variant = &result->variant[v];
         for (int32_t r = 0; r < variant->replicas; r++) {

@@ -15,6 +15,7 @@
 #include "common/files/jsondoc.h"
 #include "common/metrics/bootstrap.h"
 #include "common/metrics/spread.h"
+#include "common/texts/shown_example.h"
 #include "launcher/run/run_result.h"
 
 #define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
@@ -163,6 +164,7 @@ typedef struct variant_result {
     double most_different_pd[RESULT_MOST_DIFFERENT]; /* and these */
     float *most_different_p;                         /* **owned**, [n_most_different][replicas]: what is predicted for them */
     /* Filled by slices_report_make: */
+    shown_example_t *most_different_shown; /* **owned**, [n_most_different], or NULL */
     pd_slice_t *slice; /* **owned**, [slices]: every label, score decile and frequency of the rarest feature, in order */
     pd_slice_t *worst; /* **owned**, [worst_slices]: of all slices of any column, those of the highest PD, highest first */
     int32_t slices, worst_slices;
@@ -173,7 +175,9 @@ typedef struct experiment_result {
     const char *name; /* borrowed */
     char *command;    /* **owned**: how the job was started, for a shell; NULL where that is not known */
     int64_t eval_examples;
-    bool on_test;          /* they are the test split's, because something was chosen on the evaluation split */
+    bool on_test; /* they are the test split's, because something was chosen on the evaluation split */
+    char **field; /* **owned**, [fields] names of what examples hold, by slices_report_make */
+    int32_t fields;
     uint8_t *label;        /* **owned**, [eval_examples], by slices_report_read */
     float *weight;         /* likewise; NULL: the dataset has none */
     uint64_t *group;       /* **owned**, [eval_examples] query of each example, by slices_report_read; NULL where there are no
@@ -229,6 +233,9 @@ const variant_result_t *result_ensemble(const experiment_result_t *result);
 
 /* result_fini - releases what is owned inside; the struct itself is the caller's. */
 void result_fini(experiment_result_t *result);
+
+/* result_free_shown - the examples and names of fields that slices_report_make has read. */
+void result_free_shown(experiment_result_t *result);
 
 /* result_free_slices - an array of n slices, **owned**; NULL where n is 0. */
 void result_free_slices(pd_slice_t *slice, int32_t n);

@@ -18,7 +18,7 @@
 #include "common/metrics/pd.h"
 #include "common/metrics/slices.h"
 #include "common/metrics/weighted.h"
-#include "common/texts/shown_values.h"
+#include "common/texts/shown_example.h"
 
 #define CHUNK 8192     /* examples fetched at once: a block's worth, so that a block is decoded at most twice */
 #define SAMPLE 16384   /* examples that decide about the deciles of a numeric column */
@@ -459,6 +459,16 @@ static void list_worst(const slicing_t *s, int32_t v, variant_result_t *variant)
         variant->worst[i] = named_slice(s, ranking.column[i], ranking.slice[i]);
 }
 
+/* The examples in which a variant's replicas differ most. */
+static status_t show_examples(const slicing_t *s, dataset_t *dataset, variant_result_t *variant)
+{
+    variant->most_different_shown = MEM_ARRAY(shown_example_t, variant->n_most_different);
+    for (int32_t i = 0; i < variant->n_most_different; i++)
+        TRY(shown_example_read(dataset, s->shown, scored_split(s->result), variant->most_different[i],
+                               &variant->most_different_shown[i]));
+    return ST_OK;
+}
+
 status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
 {
     bool any = false;
@@ -482,12 +492,14 @@ status_t slices_report_make(dataset_t *dataset, experiment_result_t *result)
         s.column[c].name = c < FIRST_FIELD ? names[c] : info->fields[c - FIRST_FIELD].name;
         s.column[c].slices = slices_create(result->variants);
     }
+    result->field = shown_field_names(dataset, &result->fields);
     open_numbers(&s);
     status_t status = walk(&s, dataset);
     for (int32_t v = 0; v < result->variants && status == ST_OK; v++)
         if (result->variant[v].pd_pairs > 0) {
             list_slices(&s, v, &result->variant[v]);
             list_worst(&s, v, &result->variant[v]);
+            status = show_examples(&s, dataset, &result->variant[v]);
         }
     for (int c = 0; c < s.columns; c++) {
         slices_destroy(&s.column[c].slices);

@@ -36,6 +36,8 @@ of_variants() {
     expect_line "$T/log" "Predictions differ most where"
     expect_line "$T/log" "examples that changed most"
     expect "no values of examples" grep -q '"values": {' "$T/both/churn.json"
+    expect "no query of examples" grep -qE '"group": "[0-9]+"' "$T/both/churn.json"
+    expect_line "$T/log" ": query "
     churn "$T/e/old" "$T/e/new/r0" "$T/data"
     expect_line "$T/log" "$T/e/old has 2 runs and $T/e/new/r0 1; the first is compared"
 }

@@ -36,6 +36,8 @@ fresh() {
     for member in pd_relative_low pd_symkl_high swap_top1 swap_topk_low pd_difference_high worst_slices most_different; do
         expect "results.json has no number of $member" grep -qE "\"$member\": (-?[0-9.e-]+|\[)" "$T/one/results.json"
     done
+    expect "examples do not say what they hold" grep -qE '"c1": "[0-9]+"' "$T/one/results.json"
+    expect "examples do not say their queries" grep -qE '"group": "[0-9]+"' "$T/one/results.json"
     for member in pd_relative pd_levelled swap_top1; do
         expect "the curve of probes does not end with $member" ends_alike "$member"
     done

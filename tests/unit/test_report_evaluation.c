@@ -55,14 +55,15 @@ static void write_dataset(const char *path, bool is_log)
         {.name = "words", .kind = COLUMN_MULTI, .pooling = POOLING_SUM}};
     const bool standardise[] = {!is_log, false, false, false};
     dataset_writer_t *writer = NULL;
-    assert_int_equal(dataset_writer_create(path, fields, 4, standardise, true, false, true, &writer), ST_OK);
+    const dataset_extras_t extras = {.keep_bytes = 1 << 20, .keep_field_bytes = 1 << 20};
+    assert_int_equal(dataset_writer_create_with(path, fields, 4, standardise, true, false, &extras, true, &writer), ST_OK);
     for (int64_t i = 0; i < ROWS; i++) {
         const float price = (float)(is_log ? log1p(price_of(i)) : price_of(i));
         const uint64_t tag = key_of("t", tag_of(i)), tags[] = {tag, tag};
         const uint64_t words[] = {key_of("w", (int)(i % 3)), key_of("w", (int)(i % 3))}; /* the same one twice */
         const int32_t count = i % 2 ? 2 : 0;
         const float weights[] = {1.0f, 1.0f};
-        char text[32];
+        char text[32], query[32];
         const dataset_text_t texts[] = {{text, snprintf(text, sizeof text, "t%d", tag_of(i))}, {NULL, 0}};
         dataset_row_t row = {.label = i % 5 == 0,
                              .train = is_train(i),
@@ -72,7 +73,8 @@ static void write_dataset(const char *path, bool is_log)
                              .multi_count = &count,
                              .multi_key = words,
                              .multi_weight = weights,
-                             .single_text = texts};
+                             .single_text = texts,
+                             .group_text = {query, snprintf(query, sizeof query, "query %d", (int)(i / 8))}};
         assert_int_equal(dataset_writer_put(writer, &row), ST_OK);
     }
     assert_int_equal(dataset_writer_commit(&writer, 0), ST_OK);
@@ -211,6 +213,28 @@ static void assert_worst_slices(const experiment_result_t *e, int v)
     assert_int_equal(cheap->examples, e->eval_examples / 10);
 }
 
+/* The examples in which replicas differ most, with what their rows held. */
+static void assert_examples(const experiment_result_t *e, const variant_result_t *variant)
+{
+    static const char *const names[] = {"price", "tag", "tag_again", "words"};
+    char text[32];
+    assert_int_equal(e->fields, 4);
+    for (int f = 0; f < 4; f++)
+        assert_string_equal(e->field[f], names[f]);
+    assert_int_equal(variant->n_most_different, RESULT_MOST_DIFFERENT);
+    for (int32_t k = 0; k < variant->n_most_different; k++) {
+        const shown_example_t *shown = &variant->most_different_shown[k];
+        const int64_t i = shown->row - 1;
+        assert_int_equal(i, 4 * variant->most_different[k] + 1);
+        assert_near(strtod(shown->value[0], NULL), price_of(i), 1e-3);
+        snprintf(text, sizeof text, "t%d", tag_of(i));
+        assert_string_equal(shown->value[1], text);
+        assert_string_equal(shown->value[2], text);
+        snprintf(text, sizeof text, "query %d", (int)(i / 8));
+        assert_string_equal(shown->group, text);
+    }
+}
+
 static void test_evaluation_of_a_dataset(void **state)
 {
     (void)state;
@@ -237,6 +261,7 @@ static void test_evaluation_of_a_dataset(void **state)
     for (int v = 0; v < VARIANTS; v++) {
         assert_all_slices(&e, v);
         assert_worst_slices(&e, v);
+        assert_examples(&e, &e.variant[v]);
     }
     result_fini(&e);
     dataset_close(&dataset);

@@ -274,6 +274,11 @@ function slicesSection() {
     );
 }
 
+const named = e =>
+    [e.row ? "row " + count(e.row) + " of the input" : null, e.group ? "query " + e.group : null, "its values"]
+        .filter(Boolean)
+        .join(", ");
+
 function examplesSection() {
     const shown = variants.filter(v => v.most_different && v.most_different.length);
     if (!shown.length) return drop("examples");
@@ -281,6 +286,7 @@ function examplesSection() {
         byId("examples-list").replaceChildren(
             ...v.most_different.map(e => {
                 const facts = e.predictions.map((p, r) => ["replica " + r, fixed(p, 4)]);
+                const holds = Object.entries(e.values || {}).map(([name, value]) => name + " = " + value);
                 const strip = el(
                     "div",
                     {class: "strip", style: {color: colour(v.index)}},
@@ -297,7 +303,8 @@ function examplesSection() {
                         isNumber(e.label) ? el("span", {class: "soft"}, " label " + e.label) : null
                     ),
                     tipOn(strip, "Example " + count(e.index), facts),
-                    el("span", {}, "PD " + percent(e.pd_relative, 0))
+                    el("span", {class: "pd"}, "PD " + percent(e.pd_relative, 0)),
+                    holds.length ? el("details", {}, el("summary", {}, named(e)), el("p", {}, holds.join(", "))) : null
                 );
             }),
             el(
