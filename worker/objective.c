@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/kernels/loss.h"
+#include "worker/network/model.h"
 
 /* In the order of objective_kind_t. */
 static const objective_kind_entry_t *const table[] = {
@@ -22,7 +23,8 @@ struct objective {
     int components, hidden_width, lane_rows;
     bool uses_hidden;
     float *losses;  /* [lane_rows] */
-    float *scratch; /* of the kind */
+    float *scratch; /* of the kind, as is the next */
+    matrix_t *matrix;
 };
 
 static const objective_kind_entry_t *kind_of(const config_t *config)
@@ -52,6 +54,10 @@ objective_t *objective_create(const config_t *config, int64_t steps, int lane_ro
     o->losses = MEM_ARRAY(float, lane_rows);
     if (o->kind->scratch_floats)
         o->scratch = MEM_ARRAY(float, o->kind->scratch_floats(config, lane_rows, hidden_width));
+    if (o->kind->matrix_width) {
+        const int width = o->kind->matrix_width(config, hidden_width);
+        o->matrix = matrix_create(model_kernel(config), width, width);
+    }
     return o;
 }
 
@@ -62,6 +68,7 @@ void objective_destroy(objective_t **objective)
         return;
     mem_free(o->losses);
     mem_free(o->scratch);
+    matrix_destroy(&o->matrix);
     mem_free(o);
     *objective = NULL;
 }
@@ -147,7 +154,7 @@ static status_t add_kind(objective_t *o, const objective_lane_t *lane)
     const struct config_objective *c = &o->config->objective;
     const double share = objective_share(c->burn_in, c->ramp, c->until, lane->step, o->steps);
     if (share * c->weight > 0.0 && !is_too_short(o, lane)) {
-        o->kind->add(o->config, lane, o->hidden_width, (float)(lane->scale * share * c->weight), o->scratch);
+        o->kind->add(o->config, lane, o->hidden_width, (float)(lane->scale * share * c->weight), o->scratch, o->matrix);
         return ST_OK;
     }
     for (int k = 0; k < o->components && o->uses_hidden; k++)

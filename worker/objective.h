@@ -13,6 +13,7 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "common/products/matrix.h"
 
 /* One lane. Rows are contiguous; arrays of K pointers, one per component. */
 typedef struct objective_lane {
@@ -59,8 +60,10 @@ typedef struct objective_kind_entry {
     bool (*uses_hidden)(const config_t *config);
     int (*least_rows)(const config_t *config); /* objective_least_rows; NULL: 1 */
     int64_t (*scratch_floats)(const config_t *config, int lane_rows, int hidden_width);
+    int (*matrix_width)(const config_t *config, int hidden_width); /* [width][width] of its matrix; NULL: it has none */
     /* scale: of the lane, times the weight at this step */
-    void (*add)(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch);
+    void (*add)(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch,
+                matrix_t *matrix);
 } objective_kind_entry_t;
 
 extern const objective_kind_entry_t objective_independent, objective_codistill, objective_antidistill;

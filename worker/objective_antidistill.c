@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/kernels/gemm.h"
+#include "common/products/matrix.h"
 #include "worker/objective.h"
 
 #define VARIANCE_FLOOR 1e-6 /* keeps a unit that is constant over a lane (a dead one) from being divided by zero */
@@ -64,7 +64,8 @@ static void add_to(float *restrict sum, const float *restrict v, int64_t n)
         sum[i] += v[i];
 }
 
-static void add(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch)
+static void add(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch,
+                matrix_t *matrix)
 {
     const int components = (int)config->model.components, n = lane->rows, w = width_of(config, hidden_width);
     const bool hidden = uses_hidden(config), correlation = config->objective.statistic == STATISTIC_CORRELATION;
@@ -83,12 +84,13 @@ static void add(const config_t *config, const objective_lane_t *lane, int hidden
         for (int j = 0; j < components; j++) {
             if (j == k)
                 continue;
-            gemm_weight_gradient(c, x + k * block, x + j * block, n, w, w);
+            matrix_weight_gradient(matrix, c, x + k * block, x + j * block, n);
             for (int64_t e = 0; e < (int64_t)w * w; e++) {
                 c[e] /= (float)n;
                 squares[k * w + e / w] += c[e] * c[e];
             }
-            gemm_forward(product, x + j * block, c, n, w, w);
+            matrix_set(matrix, c);
+            matrix_forward(matrix, product, x + j * block, NULL, n);
             for (int a = 0; a < w; a++)
                 for (int i = 0; i < n; i++)
                     product[(int64_t)i * w + a] *= factor * inverse[k * w + a];
@@ -101,5 +103,9 @@ static void add(const config_t *config, const objective_lane_t *lane, int hidden
     }
 }
 
-const objective_kind_entry_t objective_antidistill = {
-    .name = "antidistill", .uses_hidden = uses_hidden, .least_rows = least_rows, .scratch_floats = scratch_floats, .add = add};
+const objective_kind_entry_t objective_antidistill = {.name = "antidistill",
+                                                      .uses_hidden = uses_hidden,
+                                                      .least_rows = least_rows,
+                                                      .scratch_floats = scratch_floats,
+                                                      .matrix_width = width_of,
+                                                      .add = add};

@@ -8,10 +8,12 @@
  * Peers are of one size, hence the mean over peers of their means is the mean over components. */
 #include "worker/objective.h"
 
-static void add(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch)
+static void add(const config_t *config, const objective_lane_t *lane, int hidden_width, float scale, float *scratch,
+                matrix_t *matrix)
 {
     (void)hidden_width;
     (void)scratch;
+    (void)matrix;
     const int components = (int)config->model.components, members = components / (int)config_peers(config);
     const double others = components - members;
     const bool of_logits = config->objective.loss == DISTANCE_LOGIT;

@@ -20,6 +20,7 @@
 
 #define CONFIG_WORD(word, constant, doc) constant,
 typedef enum determinism { WORDS_DETERMINISM(CONFIG_WORD) DETERMINISM_COUNT } determinism_t;
+typedef enum kernels { WORDS_KERNELS(CONFIG_WORD) KERNELS_COUNT } kernels_t;
 typedef enum transport { WORDS_TRANSPORT(CONFIG_WORD) TRANSPORT_COUNT } transport_t;
 typedef enum encryption { WORDS_ENCRYPTION(CONFIG_WORD) ENCRYPTION_COUNT } encryption_t;
 typedef enum placement { WORDS_PLACEMENT(CONFIG_WORD) PLACEMENT_COUNT } placement_t;
@@ -138,6 +139,12 @@ static inline int64_t config_groups(const config_t *config)
 static inline bool config_is_taught(const config_t *config)
 {
     return *config->teacher.variant || *config->teacher.run;
+}
+
+/* config_uses_own_kernels - are the products of its networks our own (common/products/product.h)? */
+static inline bool config_uses_own_kernels(const config_t *config)
+{
+    return config->kernels == KERNELS_OWN;
 }
 
 /* config_has_part - is a network made with this part (model.parts)? */

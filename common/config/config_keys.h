@@ -37,6 +37,10 @@
     W(bounded, DETERMINISM_BOUNDED, "L1: a worker runs at most train.staleness steps ahead") \
     W(sync, DETERMINISM_SYNC, "L2: bit-identical on the same ranks") \
     W(invariant, DETERMINISM_INVARIANT, "L3: bit-identical across worker and server counts")
+#define WORDS_KERNELS(W) \
+    W(auto, KERNELS_AUTO, "openblas") \
+    W(openblas, KERNELS_OPENBLAS, "OpenBLAS, whose bits depend on its version and on the processor") \
+    W(own, KERNELS_OWN, "our own, for AVX-512, AVX2, NEON or plain C, with the same bits on all of them (docs/MATH.md eq. 25a)")
 #define WORDS_TRANSPORT(W) \
     W(auto, TRANSPORT_AUTO, "ipc on one host, tcp across hosts") \
     W(ipc, TRANSPORT_IPC, "Unix sockets; all ranks on one host") \
@@ -132,6 +136,7 @@
     X(INT, defaults, "2", 1, 2, FREE, "which defaults hold for keys that are not given: 2, those of the tables here, or 1, those of the first version, which a file that was written for it needs") \
     X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of initial values; replica r adds r where experiment.vary has init") \
     X(WORD(DETERMINISM), determinism, "sync", 0, 0, IDENTITY, "how much of a run is reproducible bit for bit") \
+    X(WORD(KERNELS), kernels, "auto", 0, 0, IDENTITY, "what makes the matrix products of networks") \
     X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape, with its scaling of numeric fields; relative to this file; empty: none")
 
 #define CONFIG_CLUSTER(X) \

@@ -17,6 +17,7 @@
 #define WORD_ENTRY(text, constant, meaning) {#text, constant, meaning},
 #define WORD_TABLE(table) static const word_t words_##table[] = {WORDS_##table(WORD_ENTRY)};
 WORD_TABLE(DETERMINISM)
+WORD_TABLE(KERNELS)
 WORD_TABLE(TRANSPORT)
 WORD_TABLE(ENCRYPTION)
 WORD_TABLE(PLACEMENT)

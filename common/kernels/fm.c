@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/base/vectors.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/reduce.h"
 
 /* p += s u ; s += u, with u = scale x */
@@ -84,7 +83,7 @@ static inline __attribute__((always_inline)) void fields_backward_of(float *rest
  * what number i has in them itself. scratch: [2 rows + 2][numeric]. */
 WIDE static void numbers_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz,
                                   const float *restrict s, const float *restrict x, const float *restrict v, int rows,
-                                  fm_shape_t shape, float *restrict scratch)
+                                  fm_shape_t shape, matrix_t *vectors, float *restrict scratch)
 {
     const int n = shape.numeric, dim = shape.dim;
     const int64_t columns = (int64_t)shape.fields * dim + n, first = columns - n;
@@ -96,13 +95,13 @@ WIDE static void numbers_backward(float *restrict dv, float *restrict dx, bool a
             slope[(int64_t)r * n + i] = dnumber;
             own[i] += dnumber * number;
         }
-    gemm_weight_gradient(dv, slope, s, rows, dim, n);
+    matrix_weight_gradient(vectors, dv, slope, s, rows);
     for (int i = 0; i < n; i++)
         for (int d = 0; d < dim; d++)
             dv[(int64_t)i * dim + d] -= own[i] * v[(int64_t)i * dim + d];
     if (!dx)
         return;
-    gemm_forward(product, s, v, rows, dim, n);
+    matrix_forward(vectors, product, s, NULL, rows);
     for (int i = 0; i < n; i++) {
         const float *w = v + (int64_t)i * dim;
 #define SQUARE(AT) (AT(w) * AT(w))
@@ -121,12 +120,13 @@ int64_t fm_scratch(int rows, fm_shape_t shape)
 }
 
 WIDE void fm_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz, const float *restrict s,
-                      const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, float *restrict scratch)
+                      const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, matrix_t *vectors,
+                      float *restrict scratch)
 {
     if (dx && adds)
         fields_backward_of(dx, true, dz, s, x, rows, shape);
     else if (dx)
         fields_backward_of(dx, false, dz, s, x, rows, shape);
     if (shape.numeric)
-        numbers_backward(dv, dx, adds, dz, s, x, v, rows, shape, scratch);
+        numbers_backward(dv, dx, adds, dz, s, x, v, rows, shape, vectors, scratch);
 }

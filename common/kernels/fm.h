@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/products/matrix.h"
+
 typedef struct fm_shape {
     int fields, dim, numeric;
 } fm_shape_t;
@@ -20,9 +22,11 @@ void fm_forward(float *restrict z, float *restrict s, const float *restrict x, c
                 fm_shape_t shape, float *restrict scratch);
 
 /* fm_backward - dv [numeric][dim] := ;  dx := or, where adds, += , where it is not NULL;  s is forward's, dz [rows],
- * scratch [fm_scratch].  About twice the cost of forward, and dx is read and written. */
+ * vectors is a matrix of v (NULL where there are no numbers), scratch [fm_scratch].  About twice the cost of forward, and dx
+ * is read and written. */
 int64_t fm_scratch(int rows, fm_shape_t shape);
 void fm_backward(float *restrict dv, float *restrict dx, bool adds, const float *restrict dz, const float *restrict s,
-                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, float *restrict scratch);
+                 const float *restrict x, const float *restrict v, int rows, fm_shape_t shape, matrix_t *vectors,
+                 float *restrict scratch);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/vectors.h"
-#include "common/kernels/gemm.h"
+#include "common/products/gemm.h"
 
 enum { ROWS = 37, IN = 53, OUT = 29, POINTS = 4096 }; /* with a few hundred points the variants of exp agree in all of them */
 

@@ -9,10 +9,8 @@
  * panel's piece in the first-level cache. */
 #include "common/products/matrix.h"
 
-#include <string.h>
-
 #include "common/base/memory.h"
-#include "common/kernels/gemm.h"
+#include "common/products/gemm.h"
 
 #define DEPTH_MOST 512 /* of a piece */
 #define ROWS_MOST 240
@@ -69,65 +67,15 @@ static float *panels_create(const product_kernel_t *kernel, int columns, int64_t
     return MEM_ARRAY(float, depth *(columns + kernel->width));
 }
 
-/* A panel of n columns from b on, whose rows are b_row apart. */
-static void pack_panel(float *out, const float *b, int64_t b_row, int n, int width, int depth)
-{
-    for (int k = 0; k < depth; k++, out += width, b += b_row) {
-        memcpy(out, b, (size_t)n * sizeof *out);
-        if (n < width)
-            memset(out + n, 0, (size_t)(width - n) * sizeof *out);
-    }
-}
-
-static void pack(const product_kernel_t *kernel, float *out, const float *b, int columns, int depth)
-{
-    for (int at = 0; at < columns; at += kernel->width) {
-        const int width = panel_width(kernel, columns, at);
-        pack_panel(out, b + at, columns, columns - at < width ? columns - at : width, width, depth);
-        out += (int64_t)width * depth;
-    }
-}
-
-typedef float four_t __attribute__((vector_size(16), aligned(4), may_alias));
-
-/* out[j][i] := in[i][j] of 4 x 4, rows this far apart. */
-static inline void transpose(float *out, int64_t out_row, const float *in, int64_t in_row)
-{
-    const four_t a = *(const four_t *)in, b = *(const four_t *)(in + in_row), c = *(const four_t *)(in + 2 * in_row),
-                 d = *(const four_t *)(in + 3 * in_row);
-    const four_t ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    const four_t more_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), more_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(four_t *)out = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-    *(four_t *)(out + out_row) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-    *(four_t *)(out + 2 * out_row) = __builtin_shufflevector(more_ab, more_cd, 0, 1, 4, 5);
-    *(four_t *)(out + 3 * out_row) = __builtin_shufflevector(more_ab, more_cd, 2, 3, 6, 7);
-}
-
-/* One panel of the transpose of w: columns [n] of it are rows of w. Some of the depth at a time, which stay in the first-level
- * cache until all columns are there. */
-static void pack_panel_transposed(float *out, const float *w, int n, int width, int depth)
-{
-    enum { SOME = 16 };
-    if (n < width)
-        memset(out, 0, (size_t)width * (size_t)depth * sizeof *out);
-    for (int first = 0; first < depth; first += SOME) {
-        const int end = first + SOME < depth ? first + SOME : depth;
-        for (int j = 0; j < n; j += 4) {
-            int k = first;
-            for (; j + 4 <= n && k + 4 <= end; k += 4)
-                transpose(out + (int64_t)k * width + j, width, w + (int64_t)j * depth + k, depth);
-            for (; k < end; k++)
-                for (int i = j; i < j + 4 && i < n; i++)
-                    out[(int64_t)k * width + i] = w[(int64_t)i * depth + k];
-        }
-    }
-}
-
-static void pack_transposed(const product_kernel_t *kernel, float *out, const float *w, int columns, int depth)
+/* All panels of b [depth][columns], or, where is_transposed, of its transpose: then b is [columns][depth]. */
+static void pack(const product_kernel_t *kernel, float *out, const float *b, int columns, int depth, bool is_transposed)
 {
     for (int at = 0; at < columns; at += kernel->width) {
         const int width = panel_width(kernel, columns, at), n = columns - at < width ? columns - at : width;
-        pack_panel_transposed(out, w + (int64_t)at * depth, n, width, depth);
+        if (is_transposed)
+            kernel->pack_transposed(out, b + (int64_t)at * depth, n, width < kernel->width, depth);
+        else
+            kernel->pack_right(out, b + at, columns, n, width < kernel->width, depth);
         out += (int64_t)width * depth;
     }
 }
@@ -201,7 +149,7 @@ static void multiply_by_columns(const product_kernel_t *kernel, const product_pa
                     p.b = b;
                     p.b_step = all->columns;
                 } else {
-                    pack_panel(right, b, all->columns, p.columns, (int)p.b_step, p.depth);
+                    kernel->pack_right(right, b, all->columns, p.columns, p.is_narrow, p.depth);
                     p.b = right;
                 }
                 kernel->panel(&p);
@@ -219,7 +167,7 @@ void matrix_forward(matrix_t *m, float *a, const float *x, const float *bias, in
     if (!m->forward)
         m->forward = panels_create(m->kernel, m->out, m->in);
     if (!m->has_forward)
-        pack_transposed(m->kernel, m->forward, m->w, m->out, m->in);
+        pack(m->kernel, m->forward, m->w, m->out, m->in, true);
     m->has_forward = true;
     const product_panel_t all = {.c = a,
                                  .c_row = m->out,
@@ -239,7 +187,7 @@ static void input_gradient(matrix_t *m, float *dx, const float *da, int rows, bo
     if (!m->backward)
         m->backward = panels_create(m->kernel, m->in, m->out);
     if (!m->has_backward)
-        pack(m->kernel, m->backward, m->w, m->in, m->out);
+        pack(m->kernel, m->backward, m->w, m->in, m->out, false);
     m->has_backward = true;
     const product_panel_t all = {.c = dx,
                                  .c_row = m->in,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/products/gemm.h"
 #include "common/products/product_kernels.h"
 
 static const product_kernel_t *const kernels[] = {
@@ -47,6 +48,17 @@ const product_kernel_t *product_kernel_here(void)
     return kernel;
 }
 
+const char *product_kernel_text(const product_kernel_t *kernel)
+{
+    return kernel ? kernel->text : gemm_kernel_name();
+}
+
+bool product_texts_agree(const char *a, const char *b)
+{
+    const size_t own = strlen(PRODUCT_OWN);
+    return strcmp(a, b) == 0 || (strncmp(a, PRODUCT_OWN, own) == 0 && strncmp(b, PRODUCT_OWN, own) == 0);
+}
+
 status_t product_kernel_check(void)
 {
     if (!wanted())
@@ -58,6 +70,10 @@ status_t product_kernel_check(void)
     for (int i = 0; i < KERNELS; i++)
         if (kernels[i]->is_here())
             snprintf(here + strlen(here), sizeof here - strlen(here), "%s%s", *here ? ", " : "", kernels[i]->name);
-    return FAIL(ST_INPUT, "%s is %s, which %s; this processor can run %s", PRODUCT_ENVIRONMENT, wanted(),
-                kernel ? "needs instructions that are not here" : "is no kernel of matrix products", here);
+    if (kernel)
+        return FAIL(ST_INPUT,
+                    PRODUCT_ENVIRONMENT " is %s, which needs instructions that are not here; this processor can run %s",
+                    wanted(), here);
+    return FAIL(ST_INPUT, PRODUCT_ENVIRONMENT " is %s, which is no kernel of matrix products; this processor can run %s",
+                wanted(), here);
 }

@@ -32,13 +32,17 @@ typedef struct product_panel {
 
 /* A micro-kernel. */
 typedef struct product_kernel {
-    const char *name;
+    const char *name, *text;
     int width; /* columns of a panel; half of them where it is narrow */
     int rows;  /* of a tile, which stays in registers */
     bool (*is_here)(void);
     void (*panel)(const product_panel_t *panel);
     /* out [rows][depth] := a of the panel, which is not by rows, tile after tile; becomes the panel's a. */
     void (*pack_left)(float *out, product_panel_t *panel);
+    /* out [depth][width] := a panel of `columns` columns of b, whose rows are b_row apart; 0 behind them.
+     * pack_transposed - likewise of the transpose of b [columns][depth]. */
+    void (*pack_right)(float *out, const float *b, int64_t b_row, int columns, bool is_narrow, int depth);
+    void (*pack_transposed)(float *out, const float *b, int columns, bool is_narrow, int depth);
 } product_kernel_t;
 
 /* product_kernel_at - kernel i of those in the program, the fastest first, whether or not this processor can run it; NULL:
@@ -47,6 +51,11 @@ const product_kernel_t *product_kernel_at(int i);
 
 /* product_kernel_here - the fastest that this processor can run, or the one that SMELTER_KERNELS names. */
 const product_kernel_t *product_kernel_here(void);
+
+/* product_kernel_text - its name for people and manifests, "own, avx512"; NULL: gemm_kernel_name. For ever.
+ * product_texts_agree - may what has these names give the same bits? The same names do, and any two kernels of our own. */
+const char *product_kernel_text(const product_kernel_t *kernel);
+bool product_texts_agree(const char *a, const char *b);
 
 /* product_kernel_check - ST_INPUT where SMELTER_KERNELS names what is not a kernel, or none for this processor. */
 WARN_UNUSED status_t product_kernel_check(void);

@@ -17,5 +17,5 @@ static bool is_here(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const product_kernel_t product_avx2 = {"avx2", PANEL_WIDTH, TILE_ROWS, is_here, run_panel, pack_left};
+PRODUCT_KERNEL(avx2);
 #endif

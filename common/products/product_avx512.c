@@ -18,5 +18,5 @@ static bool is_here(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-const product_kernel_t product_avx512 = {"avx512", PANEL_WIDTH, TILE_ROWS, is_here, run_panel, pack_left};
+PRODUCT_KERNEL(avx512);
 #endif

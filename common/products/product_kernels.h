@@ -4,6 +4,8 @@
 
 #include "common/products/product.h"
 
+#define PRODUCT_OWN "own, "
+
 extern const product_kernel_t product_avx512, product_avx2, product_neon, product_plain;
 
 #endif

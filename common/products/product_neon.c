@@ -16,5 +16,5 @@ static bool is_here(void)
     return true;
 }
 
-const product_kernel_t product_neon = {"neon", PANEL_WIDTH, TILE_ROWS, is_here, run_panel, pack_left};
+PRODUCT_KERNEL(neon);
 #endif

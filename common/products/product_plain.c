@@ -34,4 +34,4 @@ static bool is_here(void)
     return true;
 }
 
-const product_kernel_t product_plain = {"plain", PANEL_WIDTH, TILE_ROWS, is_here, run_panel, pack_left};
+PRODUCT_KERNEL(plain);

@@ -153,3 +153,74 @@ static void pack_left(float *out, product_panel_t *p)
     p->a = out;
     p->a_step = 0;
 }
+
+INLINE void pack_columns(float *out, const float *b, int64_t b_row, int columns, int depth, const int width)
+{
+    if (columns == width) {
+        for (int k = 0; k < depth; k++)
+            memcpy(out + (int64_t)k * width, b + k * b_row, (size_t)width * sizeof *out);
+        return;
+    }
+    for (int k = 0; k < depth; k++)
+        for (int j = 0; j < width; j++)
+            out[(int64_t)k * width + j] = j < columns ? b[k * b_row + j] : 0.0f;
+}
+
+static void pack_right(float *out, const float *b, int64_t b_row, int columns, bool is_narrow, int depth)
+{
+    if (is_narrow)
+        pack_columns(out, b, b_row, columns, depth, PANEL_WIDTH / 2);
+    else
+        pack_columns(out, b, b_row, columns, depth, PANEL_WIDTH);
+}
+
+typedef float four_t __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* out[j][i] := in[i][j] of 4 x 4, rows this far apart. */
+INLINE void transpose(float *out, const int64_t out_row, const float *in, int64_t in_row)
+{
+    const four_t a = *(const four_t *)in, b = *(const four_t *)(in + in_row), c = *(const four_t *)(in + 2 * in_row),
+                 d = *(const four_t *)(in + 3 * in_row);
+    const four_t ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four_t more_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), more_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(four_t *)out = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(four_t *)(out + out_row) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(four_t *)(out + 2 * out_row) = __builtin_shufflevector(more_ab, more_cd, 0, 1, 4, 5);
+    *(four_t *)(out + 3 * out_row) = __builtin_shufflevector(more_ab, more_cd, 2, 3, 6, 7);
+}
+
+/* Some of the depth at a time, which stay in the first-level cache until all columns are there. */
+INLINE void pack_rows(float *out, const float *b, int columns, int depth, const int width)
+{
+    enum { SOME = 16 };
+    if (columns < width)
+        memset(out, 0, (size_t)width * (size_t)depth * sizeof *out);
+    for (int first = 0; first < depth; first += SOME) {
+        const int end = first + SOME < depth ? first + SOME : depth;
+        for (int j = 0; j < columns; j += 4) {
+            const float *from = b + (int64_t)j * depth + first;
+            float *to = out + (int64_t)first * width + j;
+            if (j + 4 <= columns && first + SOME <= depth) {
+#pragma GCC unroll 4
+                for (int k = 0; k < SOME; k += 4)
+                    transpose(to + k * width, width, from + k, depth);
+                continue;
+            }
+            for (int k = 0; k < end - first; k++)
+                for (int i = 0; i < 4 && j + i < columns; i++)
+                    to[k * width + i] = from[(int64_t)i * depth + k];
+        }
+    }
+}
+
+static void pack_transposed(float *out, const float *b, int columns, bool is_narrow, int depth)
+{
+    if (is_narrow)
+        pack_rows(out, b, columns, depth, PANEL_WIDTH / 2);
+    else
+        pack_rows(out, b, columns, depth, PANEL_WIDTH);
+}
+
+#define PRODUCT_KERNEL(name) \
+    const product_kernel_t product_##name = {#name,     PRODUCT_OWN #name, PANEL_WIDTH, TILE_ROWS,      is_here, \
+                                             run_panel, pack_left,         pack_right,  pack_transposed}

@@ -10,6 +10,7 @@
 #include "common/config/config_compare.h"
 #include "common/files/checkpoint_paths.h"
 #include "common/files/run_paths.h"
+#include "common/products/product.h"
 #include "launcher/checkpoint/checkpoint_catalog.h"
 
 void checkpoint_resume_fini(checkpoint_resume_t *resume)
@@ -226,7 +227,8 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
                     r->folder, from->step, wanted->steps);
     TRY(processors_check_earlier(r->folder, "is a checkpoint of a run that was", &from->processors, &wanted->processors,
                                  wanted->config));
-    if (strcmp(from->build, wanted->build) != 0 || (!from->processors.n && strcmp(from->kernels, wanted->kernels) != 0))
+    if (strcmp(from->build, wanted->build) != 0 ||
+        (!from->processors.n && !product_texts_agree(from->kernels, wanted->kernels)))
         log_warn("%s: was made by build %s with kernels %s; this is build %s with kernels %s, and bits may differ from here on",
                  r->folder, from->build, from->kernels, wanted->build, wanted->kernels);
     return ST_OK;

@@ -12,9 +12,10 @@
 #include "common/data/dataset_file.h"
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/processor.h"
 #include "common/process/instructions.h"
+#include "common/products/gemm.h"
+#include "common/products/product.h"
 #include "common/texts/dataset_print.h"
 #include "common/texts/kept_texts.h"
 #include "launcher/commands/commands.h"
@@ -309,8 +310,8 @@ status_t command_version(const options_t *options)
 {
     (void)options;
     char text[PROCESSOR_TEXT_BYTES];
-    printf("smelter %s\ncommit  %s\nmarch   %s\nkernels %s\n", SMELTER_VERSION, provenance_commit(), instructions_march(),
-           gemm_kernel_name());
+    printf("smelter %s\ncommit  %s\nmarch   %s\nkernels %s\nown     %s\n", SMELTER_VERSION, provenance_commit(),
+           instructions_march(), gemm_kernel_name(), product_kernel_here()->name);
     printf("bits    %s\n", processor_text(processor_here(), text));
     return ST_OK;
 }

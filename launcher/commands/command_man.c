@@ -60,6 +60,8 @@ static void put_environment(void)
     static const char *const variables[][2] = {
         {"SMELTER_LOG", "how much is said on standard error: error, warn, info (the default), debug or trace."},
         {"SMELTER_PROGRESS", "the live line: tty (redrawn in place), lines (one every few seconds) or off."},
+        {"SMELTER_KERNELS", "the kernel of our own matrix products (kernels: own) instead of the fastest here: avx512, avx2, "
+                            "neon or plain; all give the same bits."},
         {"COLUMNS", "how wide the terminal is, where it is not to be asked."},
         {"NO_COLOR", "not empty: no colours."},
         {"TMPDIR", "where the sockets of a job and its temporary files are."},

@@ -5,9 +5,9 @@
 
 #include "common/base/memory.h"
 #include "common/data/field_plan.h"
-#include "common/kernels/gemm.h"
 #include "launcher/coordinator/coordinator_impl.h"
 #include "launcher/coordinator/schedule_check.h"
+#include "worker/network/model.h"
 
 status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
 {
@@ -115,7 +115,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
             .variant = mem_strdup(variant < 0 ? c->o.experiment->base->name : c->o.experiment->names[variant]),
             .determinism = mem_strdup(config_determinism_word((determinism_t)config->determinism)),
             .build = mem_strdup(build),
-            .kernels = mem_strdup(gemm_kernel_name()),
+            .kernels = mem_strdup(product_kernel_text(model_kernel(config))),
             .config_hash = hash_of(config, left_over > 0),
             .dataset_hash = dataset_info(c->dataset)->content_hash,
             .workers = config_active_workers(config, roster->workers),

@@ -18,12 +18,12 @@
 #include "common/cluster/launch.h"
 #include "common/cluster/mpi_sockets.h"
 #include "common/config/port_range.h"
-#include "common/kernels/gemm.h"
 #include "common/net/addresses.h"
 #include "common/net/heartbeat.h"
 #include "common/net/pulse.h"
 #include "common/process/failpoint.h"
 #include "common/process/rank_signals.h"
+#include "common/products/gemm.h"
 #include "launcher/job/complexity.h"
 #include "launcher/job/field_names.h"
 #include "launcher/job/leftovers.h"
@@ -34,6 +34,7 @@
 #include "launcher/ranks/processors.h"
 #include "launcher/ranks/roster.h"
 #include "ps/server.h"
+#include "worker/network/model.h"
 #include "worker/worker.h"
 
 #define LEAST_FILE_BYTES (4 << 20)
@@ -246,7 +247,8 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
         log_info("job of %d ranks: %d server%s with %d shard%s each, %d worker%s; determinism %s; kernels %s", roster->size,
                  roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server,
                  roster->shards_per_server == 1 ? "" : "s", roster->workers, roster->workers == 1 ? "" : "s",
-                 config_determinism_word((determinism_t)experiment->base->determinism), gemm_kernel_name());
+                 config_determinism_word((determinism_t)experiment->base->determinism),
+                 product_kernel_text(model_kernel(experiment->base)));
         say_how_even(experiment->base, roster->workers);
         for (int r = 0; r < roster->size; r++) {
             char name[160];
@@ -390,7 +392,9 @@ static status_t load_experiment(const options_t *options, job_prepare_fn *prepar
     const log_level_t level = log_level();
     if (rank > 0)
         log_set_level(LOG_NONE);
-    const status_t status = experiment_load(options->argument, options->sets, options->n_sets, out);
+    status_t status = product_kernel_check();
+    if (status == ST_OK)
+        status = experiment_load(options->argument, options->sets, options->n_sets, out);
     log_set_level(level);
     TRY(status);
     if (rank > 0)
@@ -484,6 +488,7 @@ status_t job_run(const options_t *options, const job_kind_t *kind)
     experiment_t *experiment;
     int64_t restarts;
     TRY(supervise_parse(options->restarts, &restarts));
+    TRY(product_kernel_check());
     TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
     status_t status = kind->prepare(experiment, options);
     if (status == ST_OK)

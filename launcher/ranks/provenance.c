@@ -7,8 +7,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/memory.h"
-#include "common/kernels/gemm.h"
 #include "common/process/instructions.h"
+#include "common/products/gemm.h"
 
 static const char *commit_field;
 

@@ -13,6 +13,7 @@
 #include "common/files/jsondoc.h"
 #include "common/files/run_paths.h"
 #include "common/files/seal.h"
+#include "common/products/product.h"
 #include "launcher/metrics/curve.h"
 
 #define FORMAT_VERSION 6
@@ -417,7 +418,7 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
         TRY(check_number(folder, "number of workers", found->workers, wanted->workers));
         TRY(check_number(folder, "number of servers", found->servers, wanted->servers));
     }
-    if (strcmp(found->build, wanted->build) != 0 || strcmp(found->kernels, wanted->kernels) != 0)
+    if (strcmp(found->build, wanted->build) != 0 || !product_texts_agree(found->kernels, wanted->kernels))
         log_warn("%s: was trained by build %s with kernels %s; this is build %s with kernels %s", folder, found->build,
                  found->kernels, wanted->build, wanted->kernels);
     return ST_OK;
@@ -474,7 +475,8 @@ status_t manifest_check_processors(const manifest_t *a, const manifest_t *b)
     if (!processors_are_same(&a->processors, &b->processors))
         return replicas_differ(a, b, "processors", processor_text(&a->processors.kind[0].processor, in_a),
                                processor_text(&b->processors.kind[0].processor, in_b));
-    return same_text(a, b, "matrix kernels", a->kernels, b->kernels);
+    return product_texts_agree(a->kernels, b->kernels) ? ST_OK
+                                                       : replicas_differ(a, b, "matrix kernels", a->kernels, b->kernels);
 }
 
 void manifest_fini(manifest_t *manifest)

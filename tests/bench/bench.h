@@ -13,7 +13,7 @@
 #include "common/base/hash.h"
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "common/kernels/gemm.h"
+#include "common/products/gemm.h"
 
 static inline double bench_seconds(void)
 {
@@ -78,49 +78,52 @@ static inline uint64_t *bench_requests(int n)
     return keys;
 }
 
-/* ---- the matrix products of the paper's toy net ---------------------------------------------------------------------- */
+/* ---- the matrix products of networks, and the paper's toy net --------------------------------------------------------- */
 
 #define BENCH_LAYERS 7
 static const int bench_widths[BENCH_LAYERS + 1] = {5 * 48, 1024, 512, 256, 128, 64, 16, 1};
 
 typedef struct bench_products {
-    int rows;
+    int rows, layers;
+    int widths[BENCH_LAYERS + 1]; /* [layers + 1] */
     float *h[BENCH_LAYERS + 1], *d[BENCH_LAYERS + 1], *w[BENCH_LAYERS], *dw[BENCH_LAYERS];
 } bench_products_t;
 
-static inline void bench_products_init(bench_products_t *products, int rows)
+static inline void bench_products_init(bench_products_t *products, int rows, int layers, const int *widths)
 {
     products->rows = rows;
-    for (int l = 0; l <= BENCH_LAYERS; l++) {
-        products->h[l] = bench_normal((int64_t)rows * bench_widths[l]);
-        products->d[l] = bench_normal((int64_t)rows * bench_widths[l]);
-        if (l < BENCH_LAYERS) {
-            products->w[l] = bench_normal((int64_t)bench_widths[l] * bench_widths[l + 1]);
-            products->dw[l] = bench_normal((int64_t)bench_widths[l] * bench_widths[l + 1]);
+    products->layers = layers;
+    for (int l = 0; l <= layers; l++) {
+        products->widths[l] = widths[l];
+        products->h[l] = bench_normal((int64_t)rows * widths[l]);
+        products->d[l] = bench_normal((int64_t)rows * widths[l]);
+        if (l < layers) {
+            products->w[l] = bench_normal((int64_t)widths[l] * widths[l + 1]);
+            products->dw[l] = bench_normal((int64_t)widths[l] * widths[l + 1]);
         }
     }
 }
 
 static inline void bench_products_fini(bench_products_t *products)
 {
-    for (int l = 0; l <= BENCH_LAYERS; l++) {
+    for (int l = 0; l <= products->layers; l++) {
         mem_free(products->h[l]);
         mem_free(products->d[l]);
-        if (l < BENCH_LAYERS) {
+        if (l < products->layers) {
             mem_free(products->w[l]);
             mem_free(products->dw[l]);
         }
     }
 }
 
-/* bench_products_step - the products of one training step, forward and backward, and nothing else. */
+/* bench_products_step - the products of one training step by OpenBLAS, forward and backward, and nothing else. */
 static inline void bench_products_step(bench_products_t *p)
 {
-    for (int l = 0; l < BENCH_LAYERS; l++)
-        gemm_forward(p->h[l + 1], p->h[l], p->w[l], p->rows, bench_widths[l], bench_widths[l + 1]);
-    for (int l = BENCH_LAYERS - 1; l >= 0; l--) {
-        gemm_weight_gradient(p->dw[l], p->d[l + 1], p->h[l], p->rows, bench_widths[l], bench_widths[l + 1]);
-        gemm_input_gradient(p->d[l], p->d[l + 1], p->w[l], p->rows, bench_widths[l], bench_widths[l + 1]);
+    for (int l = 0; l < p->layers; l++)
+        gemm_forward(p->h[l + 1], p->h[l], p->w[l], p->rows, p->widths[l], p->widths[l + 1]);
+    for (int l = p->layers - 1; l >= 0; l--) {
+        gemm_weight_gradient(p->dw[l], p->d[l + 1], p->h[l], p->rows, p->widths[l], p->widths[l + 1]);
+        gemm_input_gradient(p->d[l], p->d[l + 1], p->w[l], p->rows, p->widths[l], p->widths[l + 1]);
     }
 }
 

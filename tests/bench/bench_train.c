@@ -114,7 +114,7 @@ static status_t toy(bench_t *b)
     const char *const sets[] = {data};
     bench_products_t products;
     gemm_init();
-    bench_products_init(&products, TOY_BATCH);
+    bench_products_init(&products, TOY_BATCH, BENCH_LAYERS, bench_widths);
     products_seconds(&products);
     double before = products_seconds(&products);
     for (int i = 0; i < TOY_RUNS; i++) {

@@ -67,6 +67,23 @@ ensemble() {
     expect "3 components are 1" [ "$(digest_of "$T/e1")" != "$DEPTH_1" ]
 }
 
+# Products of our own have the same bits by every kernel: the plain one is on all processors, the other is the fastest of this one.
+own_kernels() {
+    local settings=(kernels=own model.components=2 objective.kind=antidistill objective.decorrelate=hidden "model.parts=[linear,fm,cross,mlp]"
+        model.cross_layers=1 model.cross_rank=2)
+    train "$T/o1" "${settings[@]}"
+    export SMELTER_KERNELS=plain
+    train "$T/o2" "${settings[@]}" cluster.workers=2
+    expect_line "$T/train.log" "kernels own, plain"
+    expect "the plain kernel: $(digest_of "$T/o2") instead of $(digest_of "$T/o1")" [ "$(digest_of "$T/o1")" = "$(digest_of "$T/o2")" ]
+    expect "the manifest does not name the kernel" grep -q '"kernels": "own, plain"' "$T/o2/manifest.json"
+    SMELTER_KERNELS=sse9 run "$T/train.log" "$SMELTER" train "$T/c.yaml" --out "$T/o3"
+    expect "code $CODE" [ $CODE = 2 ]
+    expect_line "$T/train.log" "SMELTER_KERNELS is sse9, which is no kernel of matrix products; this processor can run"
+    expect_errors 1 "$T/train.log"
+    unset SMELTER_KERNELS
+}
+
 sync_repeats() {
     local settings=(determinism=sync cluster.workers=3 cluster.servers=2)
     train "$T/s1" "${settings[@]}"
@@ -125,6 +142,7 @@ case_of "level 3, depth 1: 1 to 4 workers and 1 to 3 servers give one model, ano
 case_of "levels 2 and 3: 8 lanes on 1, 2, 3, 5, 6 and 7 workers give one model" any_workers
 case_of "level 3: several shards per server give the same model" shards
 case_of "level 3: an ensemble is the same on other clusters" ensemble
+case_of "products of our own: one model by every kernel" own_kernels
 case_of "level 2: a repeat is the same, another seed or order is not" sync_repeats
 case_of "level 0 trains as well, and tells its staleness" async_trains
 case_of "level 1 trains as well, and keeps its bound" bounded_keeps_its_bound

@@ -5,8 +5,8 @@
 
 #include "common/base/rng.h"
 #include "common/kernels/cross.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/ref.h"
+#include "common/products/gemm.h"
 #include "tests/lib/testing.h"
 
 #define ROWS 4

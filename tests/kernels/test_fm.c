@@ -65,24 +65,28 @@ static void test_fm(void **state)
         widen(xd, x, inputs);
         widen(vd, v, weights);
         widen(dzd, dz, ROWS);
+        matrix_t *vectors = s.numeric ? matrix_create(NULL, s.dim, s.numeric) : NULL;
+        if (vectors)
+            matrix_set(vectors, v);
         ref_fm_forward(zd, xd, vd, ROWS, s.fields, s.dim, s.numeric);
         ref_fm_backward(dvd, dxd, dzd, xd, vd, ROWS, s.fields, s.dim, s.numeric);
         check_differences(xd, vd, dzd, dxd, dvd, s);
         fm_forward(z, sums, x, v, ROWS, s, scratch);
         assert_close(z, zd, ROWS);
         memset(dx, 0xff, sizeof dx);
-        fm_backward(dv, dx, false, dz, sums, x, v, ROWS, s, scratch);
+        fm_backward(dv, dx, false, dz, sums, x, v, ROWS, s, vectors, scratch);
         assert_close(dv, dvd, weights);
         assert_close(dx, dxd, inputs);
         for (int i = 0; i < inputs; i++) {
             dx[i] = 0.5f;
             dxd[i] += 0.5;
         }
-        fm_backward(dv, dx, true, dz, sums, x, v, ROWS, s, scratch);
+        fm_backward(dv, dx, true, dz, sums, x, v, ROWS, s, vectors, scratch);
         assert_close(dx, dxd, inputs);
         memset(dv, 0xff, sizeof dv);
-        fm_backward(dv, NULL, false, dz, sums, x, v, ROWS, s, scratch);
+        fm_backward(dv, NULL, false, dz, sums, x, v, ROWS, s, vectors, scratch);
         assert_close(dv, dvd, weights);
+        matrix_destroy(&vectors);
     }
 }
 

@@ -6,8 +6,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/rng.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/ref.h"
+#include "common/products/gemm.h"
 #include "tests/lib/testing.h"
 
 static const int shapes[][3] = {{1, 1, 1}, {3, 5, 1}, {7, 16, 1}, {17, 13, 33}, {64, 240, 100}, {255, 31, 64}, {256, 64, 16}};

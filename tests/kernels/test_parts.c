@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
@@ -189,13 +190,14 @@ static void test_gradients_of_every_part(void **state)
 {
     (void)state;
     bool has[PARTS_MOST] = {0};
-    for (int c = 0; c < CONFIGS; c++) {
-        experiment_t *e = load(configs[c]);
+    for (int c = 0; c < 2 * CONFIGS; c++) { /* by OpenBLAS, then by products of our own */
+        experiment_t *e = load(configs[c % CONFIGS]);
+        e->base->kernels = c < CONFIGS ? KERNELS_OPENBLAS : KERNELS_OWN;
         const part_ops_t *list[PARTS_MOST + 1];
         part_list(e->base, list);
         trial_t t;
         start(&t, list, e->base);
-        check_gradients(&t, configs[c]);
+        check_gradients(&t, configs[c % CONFIGS]);
         stop(&t);
         for (int i = 0; part_get(i); i++)
             for (int j = 0; list[j]; j++)
@@ -205,6 +207,55 @@ static void test_gradients_of_every_part(void **state)
     for (int i = 0; part_get(i); i++)
         if (!has[i])
             fail_msg("part %s is in none of this test's configurations", part_get(i)->name);
+}
+
+/* A few steps by one of our kernels: the parameters, which know of everything that was computed. */
+static float *trained_by(const char *kernel, const config_t *config, int64_t *n)
+{
+    const part_ops_t *list[PARTS_MOST + 1];
+    part_list(config, list);
+    trial_t t;
+    setenv(PRODUCT_ENVIRONMENT, kernel, 1);
+    start(&t, list, config);
+    unsetenv(PRODUCT_ENVIRONMENT);
+    for (int step = 0; step < 3; step++) {
+        run(&t, true);
+        for (int i = 0; i < ROWS * INPUTS; i++)
+            t.x[i] += 0x1p-7f * t.dx[i];
+        model_apply(t.model, t.dparameters);
+    }
+    *n = t.n;
+    float *values = MEM_ARRAY(float, t.n);
+    memcpy(values, model_values(t.model), sizeof *values * (size_t)t.n);
+    model_forward_only(t.model, t.logits, t.x, ROWS);
+    for (int r = 0; r < ROWS; r++) { /* one by one as together */
+        float logit;
+        model_forward_only(t.model, &logit, t.x + r * INPUTS, 1);
+        assert_true(logit == t.logits[r]);
+    }
+    stop(&t);
+    return values;
+}
+
+static void test_own_kernels_train_alike(void **state)
+{
+    (void)state;
+    for (int c = 0; c < CONFIGS; c++) {
+        experiment_t *e = load(configs[c]);
+        e->base->kernels = KERNELS_OWN;
+        int64_t n;
+        float *plain = trained_by("plain", e->base, &n);
+        const product_kernel_t *kernel;
+        for (int i = 0; (kernel = product_kernel_at(i)); i++) {
+            if (!kernel->is_here())
+                continue;
+            float *values = trained_by(kernel->name, e->base, &n);
+            assert_memory_equal(values, plain, sizeof *values * (size_t)n);
+            mem_free(values);
+        }
+        mem_free(plain);
+        experiment_destroy(&e);
+    }
 }
 
 static void test_blocks_of_every_part(void **state)
@@ -421,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients_of_every_part),
+        cmocka_unit_test(test_own_kernels_train_alike),
         cmocka_unit_test(test_blocks_of_every_part),
         cmocka_unit_test(test_logits_add_up),
         cmocka_unit_test(test_a_part_behind_another),

@@ -8,7 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
-#include "common/kernels/gemm.h"
+#include "common/products/gemm.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/testing.h"
 #include "tests/sim/sim_job.h"

@@ -177,10 +177,10 @@ static const struct {
     {"\ntrain:\n  bacth: 3\n", "FILE:3: train.bacth: unknown key; did you mean train.batch?"},
     {"batch: 3\n", "FILE:1: batch: unknown key; did you mean train.batch?"},
     {"complexity: {zebra: 3}\n", "FILE:1: complexity.zebra: unknown key; allowed in complexity: match, by"},
-    {"zebra: 3\n",
-     "FILE:1: zebra: unknown key; allowed: name, defaults, seed, determinism, warm_start, cluster, data, synth, train, "
-     "model, embedding, fields, "
-     "dense, linear, objective, complexity, teacher, experiment, tune, checkpoint, evaluate, variants"},
+    {"zebra: 3\n", "FILE:1: zebra: unknown key; allowed: name, defaults, seed, determinism, kernels, warm_start, cluster, "
+                   "data, synth, train, "
+                   "model, embedding, fields, "
+                   "dense, linear, objective, complexity, teacher, experiment, tune, checkpoint, evaluate, variants"},
     {"seed: 1\ntrain:\n  batch: 4\n  epochs: 1\n  batch: 8\n", "FILE:5: train.batch: given twice, first in line 3; remove one"},
     {"[a]: 1\n", "FILE:1: a key must be a plain word"},
     /* kinds */

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/row_step.h"
 #include "common/kernels/tree.h"
+#include "common/products/gemm.h"
 #include "worker/network/part.h"
 
 typedef struct network_part {
@@ -70,7 +70,8 @@ static void create_parts(model_t *model, const config_t *config, int component)
     int widest = 0, ends = 0;
     for (int i = 0; i < model->parts; i++) {
         network_part_t *p = &model->part[i];
-        const part_setup_t setup = {config, component, model->lane_rows, p->input, model->values + p->first};
+        const part_setup_t setup = {config,   model_kernel(config),    component, model->lane_rows,
+                                    p->input, model->values + p->first};
         p->part = p->ops->create(&setup);
         ends += !p->outputs;
         widest = p->input.columns > widest ? p->input.columns : widest;
@@ -170,6 +171,11 @@ void model_destroy(model_t **model_ref)
     mem_free(model->dx_more);
     mem_free(model);
     *model_ref = NULL;
+}
+
+const product_kernel_t *model_kernel(const config_t *config)
+{
+    return config_uses_own_kernels(config) ? product_kernel_here() : NULL;
 }
 
 /* ---- one lane -------------------------------------------------------------------------------------------------------- */

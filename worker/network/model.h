@@ -13,6 +13,7 @@
 
 #include "common/base/status.h"
 #include "common/config/config.h"
+#include "common/products/product.h"
 #include "worker/network/layer_activation.h"
 
 typedef struct model model_t;
@@ -35,6 +36,9 @@ static inline input_shape_t input_of_numbers(int columns)
  * pass. Initial values are a pure function of (config->seed, component).  **owned**; model_destroy. */
 WARN_UNUSED status_t model_create(const config_t *config, int component, input_shape_t input, int lane_rows, model_t **out);
 void model_destroy(model_t **model);
+
+/* model_kernel - what makes the products of networks of that configuration; NULL: OpenBLAS. */
+const product_kernel_t *model_kernel(const config_t *config);
 
 /* model_forward - logits of a lane. logits out [rows] f32; x in [rows][inputs] f32, borrowed until the backward pass of the
  * same lane is over (kept by reference). rows is 1 .. lane_rows; the last batch of an epoch may have fewer, a lane without

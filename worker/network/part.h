@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "common/kernels/optimizer.h"
+#include "common/products/matrix.h"
 #include "worker/network/model.h"
 
 /* A block of a part's parameters, of which each row is one to the optimizer. */
@@ -52,9 +53,11 @@ void part_plan_use_linear(part_plan_t *plan, const config_t *config);
  * dense.penalise_biases says so of the former. */
 void part_block_unpenalised(part_block_t *block, const config_t *config);
 
-/* What a part is made of. values: its parameters, inside the network's; all 0 before create. */
+/* What a part is made of. values: its parameters, inside the network's; all 0 before create. kernel: of its products
+ * (matrix_create). */
 typedef struct part_setup {
     const config_t *config;
+    const product_kernel_t *kernel;
     int component, lane_rows;
     input_shape_t input;
     float *values;

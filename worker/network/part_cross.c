@@ -10,7 +10,6 @@
 
 #include "common/base/memory.h"
 #include "common/kernels/cross.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/linear.h"
 #include "common/kernels/tree.h"
 #include "worker/network/part.h"
@@ -23,6 +22,7 @@ typedef struct cross_layer {
     float *made;                  /* the same, where it is made here: not of layer 0 */
     float *a, *da;                /* [lane_rows][width] W x_l + b, and its gradient */
     float *low, *dlow;            /* [lane_rows][rank] V x_l, and its gradient */
+    matrix_t *first, *second;     /* W, or V and U */
 } cross_layer_t;
 
 typedef struct cross_part {
@@ -117,7 +117,9 @@ static part_t *cross_create(const part_setup_t *setup)
         layer->da = MEM_ARRAY(float, floats);
         if (l > 0)
             layer->input = layer->made = MEM_ARRAY(float, floats);
+        layer->first = matrix_create(setup->kernel, (int)width, cross->rank ? cross->rank : (int)width);
         if (cross->rank) {
+            layer->second = matrix_create(setup->kernel, cross->rank, (int)width);
             layer->low = MEM_ARRAY(float, (int64_t)setup->lane_rows * cross->rank);
             layer->dlow = MEM_ARRAY(float, (int64_t)setup->lane_rows * cross->rank);
         }
@@ -138,6 +140,8 @@ static void cross_destroy(part_t *part)
         mem_free(cross->layer[l].da);
         mem_free(cross->layer[l].low);
         mem_free(cross->layer[l].dlow);
+        matrix_destroy(&cross->layer[l].first);
+        matrix_destroy(&cross->layer[l].second);
     }
     mem_free(cross->layer);
     mem_free(cross->top);
@@ -154,12 +158,9 @@ static void cross_part_forward(part_t *part, float *out, const float *x, int row
     cross->layer[0].input = x;
     for (int l = 0; l < cross->layers; l++) {
         const cross_layer_t *layer = &cross->layer[l];
-        if (rank) {
-            gemm_forward(layer->low, layer->input, values + layer->down, rows, width, rank);
-            gemm_forward(layer->a, layer->low, values + layer->up, rows, rank, width);
-        } else {
-            gemm_forward(layer->a, layer->input, values + layer->full, rows, width, width);
-        }
+        matrix_forward(layer->first, rank ? layer->low : layer->a, layer->input, NULL, rows);
+        if (rank)
+            matrix_forward(layer->second, layer->a, layer->low, NULL, rows);
         cross_forward(l + 1 < cross->layers ? cross->layer[l + 1].made : top, layer->a, x, layer->input, values + layer->bias,
                       rows, width);
     }
@@ -170,15 +171,15 @@ static void cross_part_forward(part_t *part, float *out, const float *x, int row
 static void cross_weights(part_t *part, float *dparameters, const float *dout, int rows)
 {
     const cross_part_t *cross = (cross_part_t *)part;
-    const int width = part->inputs, rank = cross->rank;
+    const int rank = cross->rank;
     (void)dout;
     for (int l = cross->layers - 1; l >= 0; l--) {
         const cross_layer_t *layer = &cross->layer[l];
         if (rank) {
-            gemm_weight_gradient(dparameters + layer->up, layer->da, layer->low, rows, rank, width);
-            gemm_weight_gradient(dparameters + layer->down, layer->dlow, layer->input, rows, width, rank);
+            matrix_weight_gradient(layer->second, dparameters + layer->up, layer->da, layer->low, rows);
+            matrix_weight_gradient(layer->first, dparameters + layer->down, layer->dlow, layer->input, rows);
         } else {
-            gemm_weight_gradient(dparameters + layer->full, layer->da, layer->input, rows, width, width);
+            matrix_weight_gradient(layer->first, dparameters + layer->full, layer->da, layer->input, rows);
         }
     }
 }
@@ -201,18 +202,26 @@ static void cross_part_backward(part_t *part, float *dparameters, float *dx, con
         cross_backward(layer->da, dx, part->adds || l < cross->layers - 1, dparameters + layer->bias, g, x0, layer->a, rows,
                        width);
         if (rank)
-            gemm_input_gradient(layer->dlow, layer->da, values + layer->up, rows, rank, width);
+            matrix_input_gradient(layer->second, layer->dlow, layer->da, rows);
         if (l == 0 && !dx)
             break;
-        if (rank)
-            gemm_add_input_gradient(g, layer->dlow, values + layer->down, rows, width, rank);
-        else
-            gemm_add_input_gradient(g, layer->da, values + layer->full, rows, width, width);
+        matrix_add_input_gradient(layer->first, g, rank ? layer->dlow : layer->da, rows);
     }
     if (dx)
         tree_add(dx, g, (int64_t)rows * width);
     if (!part->is_inputs_first)
         cross_weights(part, dparameters, dout, rows);
+}
+
+static void cross_refresh(part_t *part)
+{
+    const cross_part_t *cross = (cross_part_t *)part;
+    for (int l = 0; l < cross->layers; l++) {
+        const cross_layer_t *layer = &cross->layer[l];
+        matrix_set(layer->first, part->values + layer->down); /* which is `full` without a rank */
+        if (layer->second)
+            matrix_set(layer->second, part->values + layer->up);
+    }
 }
 
 static void cross_describe(const part_t *part, FILE *stream)
@@ -233,5 +242,6 @@ const part_ops_t part_cross = {
     .forward = cross_part_forward,
     .backward = cross_part_backward,
     .weights = cross_weights,
+    .refresh = cross_refresh,
     .describe = cross_describe,
 };

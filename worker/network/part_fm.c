@@ -10,10 +10,11 @@
 typedef struct fm_part {
     part_t part;
     fm_shape_t shape;
-    float *sums;     /* [lane_rows][dim] of all vectors of an example, from forward to backward */
-    float *products; /* [dim] of forward */
-    float *scratch;  /* of backward */
-    const float *x;  /* borrowed from forward to backward */
+    float *sums;       /* [lane_rows][dim] of all vectors of an example, from forward to backward */
+    float *products;   /* [dim] of forward */
+    float *scratch;    /* of backward */
+    matrix_t *numbers; /* their vectors, as backward wants them; NULL without numbers */
+    const float *x;    /* borrowed from forward to backward */
 } fm_part_t;
 
 static fm_shape_t shape_of(const config_t *config, input_shape_t input)
@@ -48,6 +49,8 @@ static part_t *fm_create(const part_setup_t *setup)
     fm->sums = MEM_ARRAY(float, (int64_t)setup->lane_rows * fm->shape.dim);
     fm->products = MEM_ARRAY(float, fm->shape.dim);
     fm->scratch = MEM_ARRAY(float, fm_scratch(setup->lane_rows, fm->shape));
+    if (fm->shape.numeric)
+        fm->numbers = matrix_create(setup->kernel, fm->shape.dim, fm->shape.numeric);
     part_fill(setup, setup->values, (int64_t)fm->shape.numeric * fm->shape.dim, (float)setup->config->embedding.init_std,
               STREAM_OF_FM, 0);
     return &fm->part;
@@ -58,6 +61,7 @@ static void fm_destroy(part_t *part)
     fm_part_t *fm = (fm_part_t *)part;
     mem_free(fm->sums);
     mem_free(fm->products);
+    matrix_destroy(&fm->numbers);
     mem_free(fm->scratch);
     mem_free(fm);
 }
@@ -73,7 +77,14 @@ static void fm_part_backward(part_t *part, float *dparameters, float *dx, const 
 {
     const fm_part_t *fm = (fm_part_t *)part;
     (void)dhidden;
-    fm_backward(dparameters, dx, part->adds, dlogits, fm->sums, fm->x, part->values, rows, fm->shape, fm->scratch);
+    fm_backward(dparameters, dx, part->adds, dlogits, fm->sums, fm->x, part->values, rows, fm->shape, fm->numbers, fm->scratch);
+}
+
+static void fm_refresh(part_t *part)
+{
+    const fm_part_t *fm = (fm_part_t *)part;
+    if (fm->numbers)
+        matrix_set(fm->numbers, part->values);
 }
 
 static void fm_describe(const part_t *part, FILE *stream)
@@ -92,5 +103,6 @@ const part_ops_t part_fm = {
     .destroy = fm_destroy,
     .forward = fm_part_forward,
     .backward = fm_part_backward,
+    .refresh = fm_refresh,
     .describe = fm_describe,
 };

@@ -20,7 +20,6 @@
 
 #include "common/base/memory.h"
 #include "common/kernels/dropout.h"
-#include "common/kernels/gemm.h"
 #include "common/kernels/gsmelu.h"
 #include "common/kernels/norm.h"
 #include "worker/network/layer_activation.h"
@@ -38,6 +37,7 @@ typedef struct layer {
     int in, out;
     int64_t weights, bias, gain, shift; /* offsets into the parameters; gain and shift only where affine */
     float *used;                        /* [out][in] W~ */
+    matrix_t *matrix;                   /* the same, for products */
     float *norms;                       /* [out] ||w||_p, or NULL without weight norm */
     layer_activation_t activation;      /* behind this layer; hidden layers only, as the rest */
     float *pre;                         /* [lane_rows][out] */
@@ -56,7 +56,8 @@ typedef struct observed {
 
 typedef struct mlp {
     part_t part;
-    int layers; /* counts the output layer */
+    int layers;            /* counts the output layer */
+    bool begins_with_bias; /* products do, so that it need not be added */
     layer_t *layer;
     gsmelu_set_t sets[GSMELU_SETS_MAX]; /* learned numbers, the first parameters */
     int n_sets;
@@ -148,12 +149,13 @@ static bool is_projected(const mlp_t *mlp)
     return mlp->weight_norm > 0.0f && mlp->weight_norm_mode == WEIGHT_NORM_PROJECTED;
 }
 
-static void create_layers(mlp_t *mlp, const config_t *config)
+static void create_layers(mlp_t *mlp, const config_t *config, const product_kernel_t *kernel)
 {
     const int64_t rows = mlp->part.lane_rows;
     int widest = 1;
     for (int l = 0; l < mlp->layers; l++) {
         layer_t *layer = &mlp->layer[l];
+        layer->matrix = matrix_create(kernel, layer->in, layer->out);
         layer->used = mlp->part.values + layer->weights;
         if (is_reparametrised(mlp)) {
             layer->used = MEM_ARRAY(float, (int64_t)layer->out * layer->in);
@@ -210,6 +212,7 @@ static part_t *mlp_create(const part_setup_t *setup)
     mlp_t *mlp = MEM_NEW(mlp_t);
     mlp->part = (part_t){.inputs = inputs, .lane_rows = setup->lane_rows, .values = setup->values};
     mlp->layers = (int)config->model.hidden.count + 1;
+    mlp->begins_with_bias = setup->kernel != NULL;
     mlp->clip = config->model.clip > 0.0 ? (float)config->model.clip : INFINITY;
     mlp->activate_inputs = config->model.activate_inputs;
     mlp->layer_norm = (layer_norm_t)config->model.layer_norm;
@@ -235,7 +238,7 @@ static part_t *mlp_create(const part_setup_t *setup)
         if (mlp->input_activation.numbers)
             mlp->input_gradient = MEM_ARRAY(float, (int64_t)setup->lane_rows *inputs);
     }
-    create_layers(mlp, config);
+    create_layers(mlp, config, setup->kernel);
     set_initial_values(mlp, setup);
     return &mlp->part;
 }
@@ -248,6 +251,7 @@ static void mlp_destroy(part_t *part)
         if (layer->norms)
             mem_free(layer->used);
         mem_free(layer->norms);
+        matrix_destroy(&layer->matrix);
         layer_activation_fini(&layer->activation);
         mem_free(layer->pre);
         mem_free(layer->activated);
@@ -312,7 +316,8 @@ static void finish_forward(const mlp_t *mlp, const layer_t *layer, int rows)
         float *activated = layer->activated + (int64_t)first * layer->out;
         for (int r = 0; r < n; r++) {
             float *row = pre + (int64_t)r * layer->out;
-            add_row(row, bias, layer->out);
+            if (!mlp->begins_with_bias)
+                add_row(row, bias, layer->out);
             if (layer->rstd)
                 layer->rstd[first + r] = norm_layer_forward(row, row, layer->out);
             if (affine)
@@ -336,14 +341,15 @@ static void mlp_forward(part_t *part, float *logits, const float *x, int rows)
         const layer_t *layer = &mlp->layer[l];
         const float *below = activated_below(mlp, l);
         const bool hidden = l < mlp->layers - 1;
-        gemm_forward(hidden ? layer->pre : logits, below ? below : x, layer->used, rows, layer->in, layer->out);
+        matrix_forward(layer->matrix, hidden ? layer->pre : logits, below ? below : x,
+                       mlp->begins_with_bias ? part->values + layer->bias : NULL, rows);
         if (hidden)
             finish_forward(mlp, layer, rows);
         if (hidden && mlp->drops)
             drop(mlp, l, rows);
     }
     const float bias = mlp->part.values[mlp->layer[mlp->layers - 1].bias];
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; !mlp->begins_with_bias && r < rows; r++)
         logits[r] += bias;
 }
 
@@ -444,7 +450,7 @@ static void weigh(const mlp_t *mlp, int l, float *dparameters, const float *da, 
     const layer_t *layer = &mlp->layer[l];
     const float *below = activated_below(mlp, l);
     float *dweights = dparameters + layer->weights;
-    gemm_weight_gradient(dweights, da, below ? below : mlp->x, rows, layer->in, layer->out);
+    matrix_weight_gradient(layer->matrix, dweights, da, below ? below : mlp->x, rows);
     for (int j = 0; layer->norms && j < layer->out; j++)
         norm_weight_backward(dweights + (int64_t)j * layer->in, mlp->part.values + layer->weights + (int64_t)j * layer->in,
                              layer->norms[j], layer->in, mlp->weight_norm, mlp->weight_norm_p);
@@ -483,7 +489,7 @@ static void mlp_backward(part_t *part, float *dparameters, float *dx, const floa
             weigh(mlp, l, dparameters, da, rows);
         float *dbelow = l > 0 ? gradient_of(mlp, l - 1) : dinput;
         if (dbelow)
-            gemm_input_gradient(dbelow, da, layer->used, rows, layer->in, layer->out);
+            matrix_input_gradient(layer->matrix, dbelow, da, rows);
         if (dhidden && l > 0 && l == mlp->layers - 1)
             add_row(dbelow, dhidden, rows * layer->in);
     }
@@ -521,6 +527,7 @@ static void mlp_refresh(part_t *part)
             layer->norms[j] = norm_weight_forward(layer->used + (int64_t)j * layer->in,
                                                   mlp->part.values + layer->weights + (int64_t)j * layer->in, layer->in,
                                                   mlp->weight_norm, mlp->weight_norm_p);
+        matrix_set(layer->matrix, layer->used);
     }
 }
 

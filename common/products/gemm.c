@@ -1,4 +1,4 @@
-#include "common/kernels/gemm.h"
+#include "common/products/gemm.h"
 
 #include <cblas.h>
 #include <stdio.h>
