@@ -70,20 +70,14 @@ static float norm_of_any_order(const float *w, int64_t n, double p)
 /* sum |w|, in the order of REDUCE_SUM, which has no magnitudes of vectors. */
 static float sum_of_magnitudes(const float *w, int64_t n)
 {
-    union {
-        reduce_vector_t all;
-        float at[REDUCE_PARTIALS];
-    } sum = {{0}};
+    float partial[REDUCE_PARTIALS] = {0};
     int64_t i = 0;
-    for (; i + REDUCE_PARTIALS <= n; i += REDUCE_PARTIALS) {
-        float size[REDUCE_PARTIALS];
+    for (; i + REDUCE_PARTIALS <= n; i += REDUCE_PARTIALS)
         for (int j = 0; j < REDUCE_PARTIALS; j++)
-            size[j] = fabsf(w[i + j]);
-        sum.all += *(const reduce_vector_t *)size;
-    }
+            partial[j] += fabsf(w[i + j]);
     for (int j = 0; i < n; i++, j++)
-        sum.at[j] += fabsf(w[i]);
-    return reduce_halve(sum.at);
+        partial[j] += fabsf(w[i]);
+    return reduce_halve(partial);
 }
 
 static float norm_of(const float *w, int64_t n, float p)

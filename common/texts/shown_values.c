@@ -91,8 +91,8 @@ static void put_range(const dataset_field_t *field, char *text, size_t bytes)
     if (strcmp(field->rules.transform, schema_transform_word(TRANSFORM_LOG2_BUCKET)) != 0)
         return;
     const size_t used = strlen(text);
-    const double bucket = strtod(text, NULL);
-    const double low = fmax(0.0, ceil(exp2(bucket - 0.5) - 1.0)), high = floor(exp2(bucket + 0.5) - 1.0);
+    const int bucket = (int)strtol(text, NULL, 10);
+    const double low = fmax(0.0, ceil(ldexp(M_SQRT1_2, bucket) - 1.0)), high = floor(ldexp(M_SQRT2, bucket) - 1.0);
     if (low == high)
         snprintf(text + used, bytes - used, " (%.0f)", low);
     else

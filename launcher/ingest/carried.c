@@ -193,10 +193,12 @@ static void put_key(carrying_t *c, uint64_t key)
     kept_text_t text;
     if (key == dataset_key("", 0))
         return;
-    if (shown_values_find(c->shown, key, &text))
+    if (shown_values_find(c->shown, key, &text)) {
         put_cell(c, text.at, text.bytes);
-    else
-        put_cell(c, hex, (size_t)snprintf(hex, sizeof hex, "#%016" PRIx64, key));
+    } else {
+        const int digits = snprintf(hex, sizeof hex, "#%016" PRIx64, key);
+        put_cell(c, hex, (size_t)digits);
+    }
 }
 
 static void put_value(carrying_t *c, int f, const dataset_example_t *example)
@@ -206,13 +208,16 @@ static void put_value(carrying_t *c, int f, const dataset_example_t *example)
     const size_t r = (size_t)example->row;
     const int single = f - info->numeric, multi = single - info->single;
     char number[64];
+    int digits;
     if (f == GROUP_ID && dataset_origin(c->dataset)->kind == ORIGIN_SYNTH) {
-        put_cell(c, number, (size_t)snprintf(number, sizeof number, "%" PRIu64, block->group[r]));
+        digits = snprintf(number, sizeof number, "%" PRIu64, block->group[r]);
+        put_cell(c, number, (size_t)digits);
     } else if (f == GROUP_ID) {
         put_key(c, block->group[r]);
     } else if (single < 0) {
         const float value = block->numeric[r * (size_t)info->numeric + (size_t)f];
-        put_cell(c, number, (size_t)snprintf(number, sizeof number, "%.6g", dataset_meta_number(&info->fields[f], value)));
+        digits = snprintf(number, sizeof number, "%.6g", dataset_meta_number(&info->fields[f], value));
+        put_cell(c, number, (size_t)digits);
     } else if (multi < 0) {
         put_key(c, block->single[r * (size_t)info->single + (size_t)single]);
     } else {

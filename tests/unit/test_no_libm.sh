@@ -26,7 +26,8 @@ users "$build/libsmelter.a" >"$T/found"
 report "no object of $build/libsmelter.a calls libm for bits" $?
 
 printf '#include <math.h>\ndouble tail(double x, double y);\ndouble tail(double x, double y) { return exp(x) + sqrt(y) + powf(2.5f, (float)y); }\n' >"$T/tail.c"
-"${CC:-gcc}" -O1 -c -o "$T/tail.o" "$T/tail.c" && users "$T/tail.o" >"$T/found"
+read -ra compiler <<<"${CC:-gcc}"
+"${compiler[@]}" -O1 -c -o "$T/tail.o" "$T/tail.c" && users "$T/tail.o" >"$T/found"
 [ "$(cut -d' ' -f1 "$T/found" | sort | tr '\n' ' ')" = "exp powf " ]
 report "a call of exp and of powf would be found" $?
 exit $failed
