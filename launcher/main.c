@@ -61,11 +61,14 @@ static const command_t commands[] = {
      "--set cluster.workers=N or cluster.servers=N says otherwise; the predictions are the same bits on every size.",
      command_predict},
     {"evaluate", "RUN DATASET", "say what a run's predictions of a split of a dataset are worth, every metric with its error",
-     " split set json ",
+     " split by-window set json ",
      "RUN is what smelter predict takes: a finished run, one that is not, or a checkpoint's folder. A run without predictions "
      "of these\n"
      "examples is scored first, as by smelter predict. Errors are over the split's queries, or over its examples where it has "
-     "none.",
+     "none.\n"
+     "Of a folder of replicas (VARIANT of smelter compare, with r0, r1, .., or any folder of runs) each metric is the mean "
+     "over\n"
+     "them, with its error over replicas, and how far they lie apart is told, too.",
      command_evaluate},
     {"churn", "RUN_A RUN_B DATASET", "say what changes from one version of a model to the next, and for whom",
      " out set dataset-a mode ",

@@ -17,14 +17,14 @@ typedef struct time_windows time_windows_t;
 #define TIME_WINDOWS_MOST 4096         /* 32 KB each */
 #define TIME_WINDOWS_NO_TIME INT64_MIN /* that an example has none; and the start of their window, which is the first */
 
-/* X(name, digits, "what it is"): numbers of a window. */
+/* X(name, heading, digits, "what it is"): numbers of a window. */
 #define TIME_WINDOW_METRICS(X) \
-    X(logloss, 5, "mean logistic loss") \
-    X(auc, 5, "share of rightly ordered pairs") \
-    X(calibration, 4, "sum of predictions / sum of labels") \
-    X(base_rate, 5, "share of positive labels")
+    X(logloss, "logloss", 5, "mean logistic loss") \
+    X(auc, "AUC", 5, "share of rightly ordered pairs") \
+    X(calibration, "calibr.", 4, "sum of predictions / sum of labels") \
+    X(base_rate, "base rate", 5, "share of positive labels")
 
-#define TIME_WINDOW_MEMBER(name, digits, doc) double name;
+#define TIME_WINDOW_MEMBER(name, heading, digits, doc) double name;
 typedef struct time_window {
     int64_t start; /* the first time of it, or TIME_WINDOWS_NO_TIME */
     int64_t examples;

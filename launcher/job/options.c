@@ -26,6 +26,7 @@ static const option_line_t option_lines[] = {
     {"label", "COLUMN", OPTION_TEXT, offsetof(options_t, label), "the column to predict (default: guessed)"},
     {"rows", "N", OPTION_TEXT, offsetof(options_t, rows), "how many rows"},
     {"split", "train|eval|test|all", OPTION_TEXT, offsetof(options_t, split), "which examples (default: eval)"},
+    {"by-window", "day|hour|SECONDS", OPTION_TEXT, offsetof(options_t, by_window), "the metrics of each window of time, too"},
     {"columns", "A,B", OPTION_TEXT, offsetof(options_t, columns), "columns of the input to carry into the output"},
     {"dataset-a", "DATASET", OPTION_TEXT, offsetof(options_t, dataset_a),
      "the same examples with the fields that RUN_A knows (default: DATASET)"},

@@ -32,6 +32,7 @@ typedef struct options {
     const char *baseline;           /* --baseline */
     const char *tolerance;          /* --tolerance */
     const char *split;              /* --split */
+    const char *by_window;          /* --by-window */
     const char *columns;            /* --columns */
     const char *dataset_a;          /* --dataset-a */
     const char *restarts;           /* --restarts */

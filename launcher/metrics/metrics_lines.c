@@ -71,7 +71,7 @@ static jsondoc_t *time_windows_array(const time_window_t *window, int64_t n)
         else
             jsondoc_put_integer(one, "start", window[i].start);
         jsondoc_put_integer(one, "examples", window[i].examples);
-#define PUT(name, digits, doc) jsondoc_put_number(one, #name, window[i].name);
+#define PUT(name, heading, digits, doc) jsondoc_put_number(one, #name, window[i].name);
         TIME_WINDOW_METRICS(PUT)
 #undef PUT
         jsondoc_append(array, &one);

@@ -5,7 +5,6 @@
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
-#include "common/files/jsondoc.h"
 #include "common/math/real.h"
 #include "common/metrics/metrics.h"
 #include "common/metrics/weighted.h"
@@ -16,14 +15,17 @@
 
 enum { N, LOSS, P, Y, AUC, WRONG, PAIRS, QUERY_MEAN, MIXED, COLUMNS };
 
-static const struct {
-    const char *name, *heading, *meaning;
-    int digits;
-} rows[] = {
+static const evaluation_row_t rows[] = {
 #define ROW(name, heading, digits, meaning) {#name, heading, meaning, digits},
     EVALUATION_METRICS(ROW)
 #undef ROW
 };
+
+const evaluation_row_t *evaluation_row(int number)
+{
+    ASSERT(number >= 0 && number < EVALUATION_COUNT);
+    return &rows[number];
+}
 
 /* ---- a number from sums ---------------------------------------------------------------------------------------------- */
 
@@ -106,19 +108,33 @@ static bootstrap_t *resample(const sums_input_t *in)
     return bootstrap;
 }
 
-/* The numbers themselves are those of a run's manifest, bit for bit; resamples give the rest. */
-static void put_values(const sums_input_t *in, bool has_queries, evaluation_t *out)
+/* Those of a run's manifest, bit for bit. */
+void evaluation_values(const evaluated_examples_t *e, double value[EVALUATION_COUNT])
 {
-    const evaluated_examples_t *e = in->of;
-    double query_mean = NAN, value[EVALUATION_COUNT];
+    const bool has_queries = e->group && queries_without(e->group, e->n) < e->n;
+    const double weight = positive_or_none(weighted_sum(e->weight, e->n));
+    double query_mean = NAN, predicted = 0.0, positive = 0.0;
+    for (int64_t i = 0; i < e->n; i++) {
+        predicted += weighted_of(e->weight, i) * (double)e->p[i];
+        positive += weighted_of(e->weight, i) * e->y[i];
+    }
     value[EVALUATION_logloss] = weighted_logloss(e->p, e->y, e->weight, e->n);
     value[EVALUATION_normalised_entropy] = weighted_normalised_entropy(e->p, e->y, e->weight, e->n);
-    value[EVALUATION_auc_loss] = in->loss;
-    value[EVALUATION_auc] = 1.0 - in->loss;
+    value[EVALUATION_auc_loss] = weighted_auc_loss(e->p, e->y, e->weight, e->n);
+    value[EVALUATION_auc] = 1.0 - value[EVALUATION_auc_loss];
     value[EVALUATION_pqauc_loss] = has_queries ? weighted_pqauc_loss(e->p, e->y, e->weight, e->group, e->n, &query_mean) : NAN;
     value[EVALUATION_pqauc_query_mean] = query_mean;
     value[EVALUATION_calibration] = weighted_calibration(e->p, e->y, e->weight, e->n);
     value[EVALUATION_base_rate_logloss] = weighted_base_rate_logloss(e->y, e->weight, e->n);
+    value[EVALUATION_mean_prediction] = predicted / weight;
+    value[EVALUATION_base_rate] = positive / weight;
+}
+
+/* Resamples give the rest; what is a mean alone is as they have it. */
+static void put_values(const evaluated_examples_t *e, evaluation_t *out)
+{
+    double value[EVALUATION_COUNT];
+    evaluation_values(e, value);
     value[EVALUATION_mean_prediction] = out->number[EVALUATION_mean_prediction].estimate.value;
     value[EVALUATION_base_rate] = out->number[EVALUATION_base_rate].estimate.value;
     for (int i = 0; i < EVALUATION_COUNT; i++) {
@@ -153,7 +169,7 @@ void evaluation_measure(const evaluated_examples_t *e, evaluation_t *out)
     *out = (evaluation_t){.examples = e->n, .queries = has_queries ? queries->count : 0, .has_weights = e->weight != NULL};
     for (int i = 0; i < EVALUATION_COUNT; i++)
         out->number[i].estimate = bootstrap_of(bootstrap, of[i], &out->number[i].error);
-    put_values(&in, has_queries, out);
+    put_values(e, out);
     bootstrap_destroy(&bootstrap);
     mem_free(in.auc);
     mem_free(in.wrong);
@@ -192,7 +208,7 @@ void evaluation_print(const evaluation_t *evaluation, const evaluation_of_t *of,
         fputs("  examples count by their weights\n", out);
 }
 
-void evaluation_print_json(const evaluation_t *evaluation, const evaluation_of_t *of, FILE *out)
+jsondoc_t *evaluation_object(const evaluation_t *evaluation, const evaluation_of_t *of)
 {
     jsondoc_t *doc = jsondoc_object(), *metrics = jsondoc_object();
     jsondoc_put_text(doc, "run", of->run);
@@ -213,8 +229,5 @@ void evaluation_print_json(const evaluation_t *evaluation, const evaluation_of_t
         jsondoc_put(metrics, rows[i].name, &one);
     }
     jsondoc_put(doc, "metrics", &metrics);
-    char *text = jsondoc_text(doc, true);
-    fputs(text, out);
-    mem_free(text);
-    jsondoc_destroy(&doc);
+    return doc;
 }

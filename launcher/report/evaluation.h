@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/files/jsondoc.h"
 #include "common/metrics/bootstrap.h"
 
 /* X(name, heading, digits, meaning) */
@@ -41,6 +42,14 @@ typedef struct evaluation {
     evaluated_number_t number[EVALUATION_COUNT];
 } evaluation_t;
 
+/* What a number is called, and shown with. */
+typedef struct evaluation_row {
+    const char *name, *heading, *meaning;
+    int digits;
+} evaluation_row_t;
+
+const evaluation_row_t *evaluation_row(int number);
+
 /* Examples with labels, as in metrics.h; all borrowed. */
 typedef struct evaluated_examples {
     int64_t n;
@@ -54,13 +63,16 @@ typedef struct evaluated_examples {
  * Cost: a sort, and RESULT_RESAMPLES passes over the sums of the queries; 40 bytes of memory an example. */
 void evaluation_measure(const evaluated_examples_t *examples, evaluation_t *out);
 
+/* evaluation_values - the numbers alone. */
+void evaluation_values(const evaluated_examples_t *examples, double value[EVALUATION_COUNT]);
+
 /* What was evaluated, in words; borrowed. */
 typedef struct evaluation_of {
     const char *run, *dataset, *split; /* train, eval, test, all */
 } evaluation_of_t;
 
-/* evaluation_print - as a table.  evaluation_print_json - as an object. */
+/* evaluation_print - as a table.  evaluation_object - as an object, **owned**. */
 void evaluation_print(const evaluation_t *evaluation, const evaluation_of_t *of, FILE *out);
-void evaluation_print_json(const evaluation_t *evaluation, const evaluation_of_t *of, FILE *out);
+jsondoc_t *evaluation_object(const evaluation_t *evaluation, const evaluation_of_t *of);
 
 #endif

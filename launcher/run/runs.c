@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/files/run_paths.h"
 
 #define DEPTH 2 /* DIR/VARIANT/rREPLICA */
 
@@ -44,6 +46,45 @@ static status_t go_down(const run_walk_t *walk, const char *dir, int depth)
 status_t runs_visit(const char *dir, const char *mark, status_t (*visit)(void *context, const char *run_dir), void *context)
 {
     return go_down(&(run_walk_t){mark, visit, context}, dir, DEPTH);
+}
+
+typedef struct replica_search {
+    const char *dir;
+    runs_list_t *list;
+} replica_search_t;
+
+static void add(runs_list_t *list, const char *folder)
+{
+    MEM_GROW(list->folder, list->capacity, (size_t)list->n + 1);
+    list->folder[list->n++] = mem_strdup(folder);
+}
+
+static status_t see(void *context, const char *run_dir)
+{
+    const replica_search_t *search = context;
+    const size_t above = strlen(search->dir);
+    if (run_dir[above] && strchr(run_dir + above + 1, '/'))
+        return FAIL(ST_INPUT, "%s holds the runs of several variants; name the folder of one of them, as in %.*s", search->dir,
+                    (int)(strrchr(run_dir, '/') - run_dir), run_dir);
+    add(search->list, run_dir);
+    return ST_OK;
+}
+
+status_t runs_replicas(const char *dir, runs_list_t *out)
+{
+    *out = (runs_list_t){0};
+    TRY(runs_visit(dir, FILE_CONFIG, see, &(replica_search_t){dir, out}));
+    if (out->n == 0)
+        add(out, dir);
+    return ST_OK;
+}
+
+void runs_list_fini(runs_list_t *list)
+{
+    for (int i = 0; i < list->n; i++)
+        mem_free(list->folder[i]);
+    mem_free(list->folder);
+    *list = (runs_list_t){0};
 }
 
 char *path_absolute(const char *path)

@@ -11,6 +11,18 @@
 WARN_UNUSED status_t runs_visit(const char *dir, const char *mark, status_t (*visit)(void *context, const char *run_dir),
                                 void *context);
 
+/* Folders of runs of one model. */
+typedef struct runs_list {
+    char **folder; /* **owned**, [n] */
+    int n;
+    size_t capacity;
+} runs_list_t;
+
+/* runs_replicas - the runs directly below `dir`, in order of names; `dir` alone where it is a run, or where there are none.
+ * ST_INPUT: they are those of several variants.  out **owned**, runs_list_fini. */
+WARN_UNUSED status_t runs_replicas(const char *dir, runs_list_t *out);
+void runs_list_fini(runs_list_t *list);
+
 /* path_absolute - an existing path, absolute and without links; **owned**, mem_free. */
 char *path_absolute(const char *path);
 

@@ -10,6 +10,8 @@
 
 #include "common/base/memory.h"
 #include "common/files/file.h"
+#include "common/metrics/spread.h"
+#include "common/metrics/time_windows.h"
 #include "launcher/report/churn.h"
 #include "launcher/report/evaluation.h"
 #include "tests/lib/testing.h"
@@ -165,7 +167,8 @@ static char *document(void)
           "report.html show of it follows from the same row of the code (`launcher/run/metric.h`). The equations are in\n"
           "[MATH.md](MATH.md), section 9. `since` is the format of manifests in which a number came: runs of before it do not\n"
           "record it, and are read as they are. In JSON a number that is not defined, or not recorded, is null; in CSV it is\n"
-          "empty. How far replicas differ comes with an interval over queries (`NAME_low`, `NAME_high`).\n\n"
+          "empty. How far replicas differ comes with an interval over queries (`NAME_low`, `NAME_high`). Where a dataset has\n"
+          "weights, examples count by them in every number and every error; queries count once each.\n\n"
           "This page is written by `make docs`.\n",
           out);
     for (int t = 0; t < TABLES; t++) {
@@ -180,6 +183,19 @@ static char *document(void)
 #define EVALUATED(name, heading, digits, meaning) fputs("| `" #name "` | " meaning " |\n", out);
     EVALUATION_METRICS(EVALUATED)
 #undef EVALUATED
+    fputs("\nOf a folder of replicas they are means, `error` is the standard error over replicas (there is none below three), "
+          "`low` and\n`high` are those of a single replica, and these come with them:\n\n| name | what it is |\n|---|---|\n",
+          out);
+#define SPREAD(name, meaning) fputs("| `" #name "` | " meaning " |\n", out);
+    SPREAD_NUMBERS(SPREAD)
+#undef SPREAD
+    fputs("\n## Windows of time\n\nOf each window (`evaluate.window`, `evaluate --by-window`), with its `start` in seconds "
+          "since 1970 and its\n`examples`; in results.json also `NAME_se`, the standard error over replicas.\n\n"
+          "| name | what it is |\n|---|---|\n",
+          out);
+#define WINDOWED(name, heading, digits, meaning) fputs("| `" #name "` | " meaning " |\n", out);
+    TIME_WINDOW_METRICS(WINDOWED)
+#undef WINDOWED
     fclose(out);
     return text;
 }
