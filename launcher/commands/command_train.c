@@ -20,6 +20,7 @@
 #include "launcher/report/report.h"
 #include "launcher/report/report_table.h"
 #include "launcher/report/slices_report.h"
+#include "launcher/report/window_report.h"
 #include "launcher/run/outdir.h"
 #include "launcher/run/run_reader.h"
 #include "launcher/run/runs.h"
@@ -509,6 +510,7 @@ static status_t summarise(const comparison_t *c, experiment_result_t *result)
     TRY(coordinator_dataset(c->coordinator, &dataset));
     TRY(slices_report_read(dataset, result));
     TRY(probe_curve_read(c->dir, result));
+    TRY(window_report_read(c->dir, dataset, result));
     TRY(result_summarise(result));
     return slices_report_make(dataset, result);
 }

@@ -8,6 +8,7 @@
 #include "common/files/file.h"
 #include "common/files/run_paths.h"
 #include "common/metrics/pd.h"
+#include "launcher/metrics/validation_line.h"
 #include "launcher/report/html_page.h"
 #include "launcher/report/result.h"
 #include "launcher/report/results_file.h"
@@ -93,6 +94,31 @@ static status_t put_curve(const run_reader_t *from, jsondoc_t *run)
     return ST_OK;
 }
 
+/* What the run was worth while it trained, and which of its evaluations it ends with. */
+static status_t put_validation(const run_reader_t *from, jsondoc_t *run)
+{
+    validation_curve_t curve;
+    TRY(validation_curve_read(from->dir, INT64_MAX, &curve));
+    if (curve.n > 0) {
+        jsondoc_t *object = jsondoc_object(), *step = jsondoc_array(), *logloss = jsondoc_array(), *auc = jsondoc_array();
+        for (int64_t i = 0; i < curve.n; i++) {
+            jsondoc_append_integer(step, curve.point[i].step);
+            jsondoc_append_number(logloss, curve.point[i].number[VALIDATION_logloss]);
+            jsondoc_append_number(auc, curve.point[i].number[VALIDATION_auc]);
+        }
+        jsondoc_put(object, "step", &step);
+        jsondoc_put(object, "logloss", &logloss);
+        jsondoc_put(object, "auc", &auc);
+        jsondoc_put_integer(object, "examples", curve.point[curve.n - 1].examples);
+        jsondoc_put_integer(object, "steps", from->manifest.steps);
+        jsondoc_put_integer(object, "best_step", from->manifest.best_step);
+        jsondoc_put_integer(object, "stopped_at", from->manifest.stopped_at);
+        jsondoc_put(run, "validation", &object);
+    }
+    validation_curve_fini(&curve);
+    return ST_OK;
+}
+
 /* ---- runs ------------------------------------------------------------------------------------------------------------ */
 
 /* A variant while it is collected. */
@@ -127,7 +153,8 @@ static status_t collect_run(const char *folder, const jsondoc_t *replica, const 
     mem_free(path);
     TRY(status);
     jsondoc_put(run, "manifest", &doc);
-    return put_curve(&c->run[c->found - 1], run);
+    TRY(put_curve(&c->run[c->found - 1], run));
+    return put_validation(&c->run[c->found - 1], run);
 }
 
 static status_t put_config(const char *folder, jsondoc_t *variant)

@@ -240,6 +240,19 @@ static jsondoc_t *probes_object(const probe_curve_t *curve)
     return object;
 }
 
+/* Where the configuration asks for them. */
+static void put_windows(jsondoc_t *variant, const variant_result_t *result)
+{
+    if (!result->scored_windows.n && !result->first_visits.n)
+        return;
+    jsondoc_t *object = jsondoc_object(), *first = window_series_array(&result->first_visits),
+              *scored = window_series_array(&result->scored_windows);
+    jsondoc_put_integer(object, "seconds", result->scored_windows.seconds);
+    jsondoc_put(object, "first_visits", &first);
+    jsondoc_put(object, "scored", &scored);
+    jsondoc_put(variant, "windows", &object);
+}
+
 static jsondoc_t *variant_object(const experiment_result_t *result, const variant_result_t *variant)
 {
     jsondoc_t *object = jsondoc_object(), *metrics = jsondoc_object(), *cost = cost_object(&variant->cost);
@@ -268,6 +281,7 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
         jsondoc_t *probes = probes_object(&variant->probes);
         jsondoc_put(object, "probes", &probes);
     }
+    put_windows(object, variant);
     jsondoc_put_text(object, "determinism", variant->determinism);
     jsondoc_put(object, "replicas", &replicas);
     jsondoc_put(object, "slices", &slices);

@@ -139,6 +139,8 @@ void result_fini(experiment_result_t *result)
         result_free_slices(variant->slice, variant->slices);
         result_free_slices(variant->worst, variant->worst_slices);
         probe_curve_fini(&variant->probes);
+        window_series_fini(&variant->first_visits);
+        window_series_fini(&variant->scored_windows);
     }
     mem_free(result->reference);
     mem_free(result->difference);

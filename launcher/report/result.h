@@ -16,6 +16,7 @@
 #include "common/metrics/bootstrap.h"
 #include "common/metrics/spread.h"
 #include "common/texts/shown_example.h"
+#include "launcher/report/window_series.h"
 #include "launcher/run/run_result.h"
 
 #define RESULT_TOP_K 3           /* of the queries of a feed few are long enough for more */
@@ -169,6 +170,8 @@ typedef struct variant_result {
     pd_slice_t *worst; /* **owned**, [worst_slices]: of all slices of any column, those of the highest PD, highest first */
     int32_t slices, worst_slices;
     probe_curve_t probes; /* filled by probe_curve_read */
+    window_series_t first_visits,
+        scored_windows; /* filled by window_report_read: progressive metrics, and of the scored split */
 } variant_result_t;
 
 typedef struct experiment_result {

@@ -36,7 +36,7 @@ synth: {rows: 8000, fields: 3, values: 200, numeric: 1, multi: 0, train_fraction
 train: {batch: 64, lanes: 1, report_steps: 10}
 model: {hidden: [8]}
 embedding: {dim: 2}
-evaluate: {probe_every: 20}
+evaluate: {probe_every: 20, every: 20, window: 100}
 experiment: {replicas: 2, vary: [order], baseline: relu}
 variants:
   - {name: relu}
@@ -125,9 +125,9 @@ check_page() {
     expect title 'small &lt;b&gt;&amp;amp; "quoted" - Smelter report'
     expect scroll "$1"
     expect opened "$1"
-    expect sections variants,difference,pairs,tradeoff,cost,learning,probes,activations,slices,examples,runs,reproduce,glossary
+    expect sections variants,difference,pairs,tradeoff,cost,learning,validation,windows,probes,activations,slices,examples,runs,reproduce,glossary
     expect empty ""
-    expect charts 5
+    expect charts 7
     expect bad ""
     expect unsorted relu,smelu1,smelu3,ensemble-of-two-components,swish-beta1,swish-beta10
     expect ascending ensemble-of-two-components,relu,smelu1,smelu3,swish-beta1,swish-beta10
@@ -156,8 +156,8 @@ probe 390 1
 check_remains() {
     expect done yes
     cat "$dir/console"
-    expect sections variants,difference,pairs,tradeoff,cost,probes,activations,slices,examples,runs,reproduce,glossary
-    expect charts 2
+    expect sections variants,difference,pairs,tradeoff,cost,windows,probes,activations,slices,examples,runs,reproduce,glossary
+    expect charts 3
     expect scroll 390
     expect bad ""
 }

@@ -218,7 +218,7 @@ function legend(series, hidden, redraw) {
     );
 }
 
-/* Lines over a common x, each with a band: series {index, name, points: [{x, y, low, high, later}]}; from the first point that is
+/* Lines over a common x, each with a band: series {index, name, points: [{x, y, low, high, later}], marks: [{x, y}]}; from the first point that is
  * `later` on a line is dashed, and begins anew. options: label, titleX, x, y
  * (texts of a value and of its digits), domainX, domainY from the visible series, step (outlines of bins), head(point),
  * value(point). */
@@ -270,6 +270,9 @@ function lineChart(figure, series, options) {
                 );
             lines.append(svg("path", {class: s.later ? "line later" : "line", d, style: {stroke: colour(s.index)}}));
         }
+        for (const s of visible)
+            for (const mark of s.marks || [])
+                lines.append(svg("circle", {cx: sx(mark.x), cy: sy(mark.y), r: 4.5, style: {fill: colour(s.index)}}));
         const cross = svg("line", {class: "cross", y1: area.y0, y2: area.y1, visibility: "hidden"});
         const hit = svg("rect", {class: "hit", x: area.x0, y: area.y1, width: area.x1 - area.x0, height: area.y0 - area.y1});
         hit.addEventListener("pointermove", event => {

@@ -97,6 +97,247 @@ function learningSection() {
     draw(fields[0][0]);
 }
 
+/* ---- evaluations --------------------------------------------------------------------------------------------------------- */
+
+const EVALUATED = [
+    ["logloss", "Logloss", 1],
+    ["auc", "AUC", -1],
+];
+
+const evaluationsOf = v => (v.runs || []).map(run => run.validation).filter(c => c && c.step.length);
+
+/* Mean and range over the replicas that were evaluated before a step: those that stopped early have no more. */
+function evaluationCurve(v, field) {
+    const curves = evaluationsOf(v);
+    const steps = [...new Set(curves.flatMap(c => c.step))].sort((a, b) => a - b);
+    return steps
+        .map(x => {
+            const values = curves.map(c => c[field][c.step.indexOf(x)]).filter(isNumber);
+            return {x, y: mean(values), low: Math.min(...values), high: Math.max(...values), runs: values.length};
+        })
+        .filter(p => isNumber(p.y));
+}
+
+/* The evaluation that a run ends with, or, without patience, its best one. */
+function bestEvaluation(curve, field, sign) {
+    const known = curve.step.map((x, i) => ({x, y: curve[field][i]})).filter(p => isNumber(p.y));
+    const deployed = known.find(p => p.x === curve.best_step);
+    return deployed || known.reduce((best, p) => (!best || sign * p.y < sign * best.y ? p : best), null);
+}
+
+function validationSection() {
+    const evaluated = variants.filter(v => evaluationCurve(v, "logloss").length > 1);
+    if (!evaluated.length) return drop("validation");
+    const fields = EVALUATED.filter(([field]) => evaluated.some(v => evaluationCurve(v, field).length > 1));
+    const all = evaluated.flatMap(v => evaluationsOf(v));
+    const sizes = [...new Set(all.map(c => count(c.examples)))];
+    const stops = all.some(c => c.best_step || c.stopped_at);
+    byId("validation-lead").append(
+        `Over ${sizes.join(" or ")} examples. ` +
+            (stops
+                ? "Dots mark the evaluation whose parameters a run ends with, or the best one of a run that ends with its last step."
+                : "Dots mark the best evaluation of each run.")
+    );
+    const draw = (field, title, sign) => {
+        const series = evaluated
+            .map(v => ({
+                index: v.index,
+                name: v.name,
+                points: evaluationCurve(v, field),
+                marks: evaluationsOf(v)
+                    .map(c => bestEvaluation(c, field, sign))
+                    .filter(Boolean),
+            }))
+            .filter(s => s.points.length > 1);
+        const figure = byId("validation-chart").cloneNode(false);
+        byId("validation-chart").replaceWith(figure);
+        figure.append(el("figcaption", {}, title + " against steps"));
+        lineChart(figure, series, {
+            label: title + " against steps",
+            titleX: "steps made",
+            domainX: [0, Math.max(...series.flatMap(s => s.points.map(p => p.x)))],
+            domainY: visible => {
+                const low = Math.min(...visible.flatMap(s => s.points.map(p => p.low))),
+                    high = Math.max(...visible.flatMap(s => s.points.map(p => p.high)));
+                return [low - 0.04 * (high - low), high + 0.04 * (high - low)];
+            },
+            x: t => short(t),
+            y: (t, digits) => fixed(t, digits),
+            value: p => fixed(p.y, 5),
+            head: p => "about step " + count(p.x),
+        });
+        [...byId("validation-mode").children].forEach((button, i) =>
+            button.setAttribute("aria-pressed", String(fields[i][0] === field))
+        );
+    };
+    byId("validation-mode").append(
+        ...fields.map(([field, title, sign]) =>
+            el("button", {type: "button", onclick: () => draw(field, title, sign)}, title)
+        )
+    );
+    draw(...fields[0]);
+    byId("validation-table").append(
+        el("details", {}, el("summary", {}, "Which evaluation each run ends with"), stopsTable(evaluated))
+    );
+}
+
+/* Which evaluation each run ends with, and why. */
+function stopsTable(evaluated) {
+    const rows = evaluated.flatMap(v =>
+        (v.runs || []).flatMap((run, i) =>
+            run.validation ? [{v, number: i, curve: run.validation, best: bestEvaluation(run.validation, "logloss", 1)}] : []
+        )
+    );
+    return sortableTable(
+        [
+            {head: "variant", value: r => r.v.index, cell: r => nameOf(r.v)},
+            {head: "replica", value: r => r.number, cell: r => "r" + r.number},
+            {
+                head: "training",
+                value: r => r.curve.stopped_at || r.curve.steps,
+                cell: r =>
+                    r.curve.stopped_at
+                        ? "stopped before step " + count(r.curve.stopped_at) + " of " + count(r.curve.steps)
+                        : "all " + count(r.curve.steps) + " steps",
+            },
+            {
+                head: "parameters",
+                value: r => r.curve.best_step || r.curve.steps,
+                cell: r => (r.curve.best_step ? "those before step " + count(r.curve.best_step) : "those of its end"),
+            },
+            {
+                head: "best logloss",
+                value: r => (r.best ? r.best.y : null),
+                cell: r => (r.best ? fixed(r.best.y, 5) + " before step " + count(r.best.x) : NONE),
+            },
+        ],
+        rows
+    );
+}
+
+/* ---- windows of time ----------------------------------------------------------------------------------------------------- */
+
+const WINDOWED = [
+    ["logloss", "Logloss", 5],
+    ["auc", "AUC", 5],
+    ["calibration", "Calibration", 4],
+    ["base_rate", "Share of positives", 5],
+];
+
+/* The start of a window: a day, or a day and a time; what is small does not count from 1970. */
+function windowText(start, length) {
+    if (!isNumber(start)) return "no time";
+    if (start < 1e8) return count(start);
+    const text = new Date(1000 * start).toISOString();
+    return length % 86400 === 0 ? text.slice(0, 10) : text.slice(0, length % 60 === 0 ? 16 : 19).replace("T", " ");
+}
+
+function windowPoints(v, field) {
+    const of = (list, later) =>
+        list
+            .filter(w => isNumber(w.start) && isNumber(w[field]))
+            .map(w => {
+                const error = w[field + "_se"];
+                return {
+                    x: w.start,
+                    y: w[field],
+                    low: w[field] - (error || 0),
+                    high: w[field] + (error || 0),
+                    error,
+                    examples: w.examples,
+                    later,
+                };
+            });
+    return [...of(v.windows.first_visits, false), ...of(v.windows.scored, true)];
+}
+
+/* A line of one point is none. */
+const lonely = points => [false, true].map(later => points.filter(p => p.later === later)).filter(list => list.length === 1).flat();
+
+function windowsSection() {
+    const timed = variants.filter(v => v.windows && windowPoints(v, "logloss").length > 1);
+    if (!timed.length) return drop("windows");
+    const length = timed[0].windows.seconds;
+    const draw = (field, title, digits) => {
+        const series = timed
+            .map(v => ({index: v.index, name: v.name, points: windowPoints(v, field)}))
+            .filter(s => s.points.length)
+            .map(s => ({...s, marks: lonely(s.points)}));
+        const figure = byId("windows-chart").cloneNode(false);
+        byId("windows-chart").replaceWith(figure);
+        figure.append(el("figcaption", {}, title + " by window"));
+        const xs = series.flatMap(s => s.points.map(p => p.x)),
+            first = Math.min(...xs),
+            last = Math.max(...xs);
+        lineChart(figure, series, {
+            label: title + " by window",
+            titleX: "start of the window (UTC)",
+            domainX: [first - 0.05 * (last - first), last + 0.05 * (last - first)],
+            domainY: visible => {
+                const low = Math.min(...visible.flatMap(s => s.points.map(p => p.low))),
+                    high = Math.max(...visible.flatMap(s => s.points.map(p => p.high)));
+                return [low - 0.04 * (high - low), high + 0.04 * (high - low) + (high > low ? 0 : 1e-6)];
+            },
+            x: t => windowText(t, length).slice(length % 60 ? 11 : length % 86400 ? 5 : 0),
+            y: (t, d) => fixed(t, d),
+            value: p =>
+                fixed(p.y, digits) +
+                (isNumber(p.error) ? " \u00b1 " + fixed(p.error, digits) : "") +
+                (p.later ? " where scored" : "") +
+                ", " +
+                plural(p.examples, "example"),
+            head: p => windowText(Math.round(p.x), length),
+        });
+        [...byId("windows-mode").children].forEach((button, i) =>
+            button.setAttribute("aria-pressed", String(WINDOWED[i][0] === field))
+        );
+        byId("windows-table").replaceChildren(windowsTable(timed, field, title, digits, length));
+    };
+    byId("windows-mode").append(
+        ...WINDOWED.map(([field, title, digits]) =>
+            el("button", {type: "button", onclick: () => draw(field, title, digits)}, title)
+        )
+    );
+    draw(...WINDOWED[0]);
+}
+
+/* One number of all variants, window by window. */
+function windowsTable(timed, field, title, digits, length) {
+    const keys = [];
+    for (const part of ["first_visits", "scored"])
+        for (const v of timed)
+            for (const w of v.windows[part])
+                if (!keys.some(k => k.part === part && k.start === w.start))
+                    keys.push({part, start: w.start, examples: w.examples});
+    const of = (row, v) => v.windows[row.part].find(w => w.start === row.start);
+    const value = (row, v) => {
+        const found = of(row, v);
+        return found && isNumber(found[field]) ? found[field] : null;
+    };
+    return sortableTable(
+        [
+            {head: "window", value: r => (isNumber(r.start) ? r.start : null), cell: r => windowText(r.start, length)},
+            {
+                head: "examples of",
+                value: r => r.part,
+                cell: r => (r.part === "scored" ? "the split that is scored" : "training, at first"),
+            },
+            {head: "examples", value: r => r.examples, cell: r => count(r.examples)},
+            ...timed.map(v => ({
+                head: v.name,
+                group: title,
+                value: r => value(r, v),
+                cell: r => {
+                    const found = of(r, v);
+                    const error = found ? found[field + "_se"] : null;
+                    return fixed(value(r, v), digits) + (isNumber(error) ? " \u00b1 " + fixed(error, digits) : "");
+                },
+            })),
+        ],
+        keys
+    );
+}
+
 /* ---- probes -------------------------------------------------------------------------------------------------------------- */
 
 const PROBED = [
@@ -485,6 +726,8 @@ tradeoffSection();
 costSection();
 studentsTable();
 learningSection();
+validationSection();
+windowsSection();
 probesSection();
 activationsSection();
 slicesSection();
