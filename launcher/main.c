@@ -23,7 +23,7 @@ static const char commit[PROVENANCE_COMMIT_BYTES] = SMELTER_COMMIT;
 
 static const command_t commands[] = {
     {"train", "CONFIG", "train the configuration's base network once on the cluster",
-     " out set reimport resume again restarts mode ",
+     " out set reimport resume again continue restarts mode ",
      "Writes " FILE_CONFIG ", " FILE_METRICS ", " FILE_STEPS ", " FILE_MANIFEST ", " FILE_PREDICTIONS ", " FILE_DENSE
      "K.f32 and " DIR_STORE "/ to --out (default out/NAME).\n"
      "A run that is there is kept: --resume goes on with an unfinished one, --again removes it and begins anew. With --resume "
@@ -32,7 +32,7 @@ static const command_t commands[] = {
      command_train},
     {"compare", "CONFIG",
      "train every variant and replica of an experiment and report accuracy, prediction difference and cost",
-     " out set reimport resume restarts mode ",
+     " out set reimport resume continue restarts mode ",
      "Writes " FILE_REPORT ", " FILE_RESULTS ", " FILE_RESULTS_CSV
      " and one folder per run to --out (default out/NAME). Runs that are "
      "finished\n"
@@ -99,10 +99,13 @@ static const command_t commands[] = {
      "whether memory, disk and processors suffice. The exit code is 0 where nothing would go wrong, else 2.",
      command_check},
     {"import", "INPUT...", "make a dataset from text files: CSV, TSV, libsvm/libfm or libffm; plain, .gz or .zst",
-     " out schema max-bad-rows no-compress mode ",
+     " out schema append max-bad-rows no-compress mode ",
      "INPUT is a file, a pattern ('days/*.csv', in quotes), a folder of part files, or - for standard input; the rows of "
      "several\n"
-     "follow each other. Bad rows are reported with file and line. docs/CONFIG.md describes the schema.",
+     "follow each other. Bad rows are reported with file and line. docs/CONFIG.md describes the schema. With --append DATASET "
+     "the\n"
+     "rows go behind those that are there, by the dataset's own schema, bins and scaling; smelter train --continue trains on "
+     "them.",
      command_import},
     {"synth", "[CONFIG]", "generate a synthetic dataset", " out rows set mode ",
      "Settings are the synth.* keys of CONFIG or of --set; the same settings give the same bytes.", command_synth},

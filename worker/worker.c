@@ -41,12 +41,19 @@ static void end_run(worker_run_t *r)
     config_destroy(&r->config);
 }
 
+/* What is trained on; who scores does so with all there is. */
+static status_t choose_examples(const worker_run_t *r)
+{
+    TRY(dataset_train_since(r->dataset, r->purpose == RUN_SCORES ? "" : r->config->data.since));
+    return dataset_choose_label(r->dataset, r->config->data.label);
+}
+
 /* Open the run's dataset unless it is open already. */
 static status_t open_dataset(worker_t *w)
 {
     const char *path = w->run.config->data.path;
     if (w->run.dataset && strcmp(path, w->dataset_path) == 0)
-        return dataset_choose_label(w->run.dataset, w->run.config->data.label);
+        return choose_examples(&w->run);
     dataset_close(&w->run.dataset);
     mem_free(w->dataset_path);
     w->dataset_path = mem_strdup(path);
@@ -55,7 +62,7 @@ static status_t open_dataset(worker_t *w)
     const int file = cluster_host_file(w->run.cluster, run_first_rank(&w->run), w->o.workers, &readers);
     if (file >= 0) /* not alone here */
         dataset_share(w->run.dataset, file, readers);
-    return dataset_choose_label(w->run.dataset, w->run.config->data.label);
+    return choose_examples(&w->run);
 }
 
 static status_t worker_on_config(worker_t *w, const net_message_t *message)

@@ -605,6 +605,14 @@ int config_variant(const experiment_t *experiment, const char *name)
     return -1;
 }
 
+/* The folder of a run to start from, with {replica} replaced; **owned**. */
+static char *replica_folder(const char *folder, int replica)
+{
+    static const char word[] = "{replica}";
+    const char *at = strstr(folder, word);
+    return at ? mem_printf("%.*s%d%s", (int)(at - folder), folder, replica, at + strlen(word)) : mem_strdup(folder);
+}
+
 status_t config_for_replica(const config_t *config, int replica, config_t **out)
 {
     ASSERT(replica >= 0);
@@ -616,6 +624,8 @@ status_t config_for_replica(const config_t *config, int replica, config_t **out)
     config_t *copy = layout_copy(layout_config(), config);
     copy->seed = seed;
     copy->data.order_seed = order_seed;
+    mem_free(copy->warm_start);
+    copy->warm_start = replica_folder(config->warm_start, replica);
     if (config->experiment.vary & 1u << VARY_LEVEL)
         copy->determinism = DETERMINISM_ASYNC;
     if (config->experiment.vary & 1u << VARY_WORKERS)

@@ -137,7 +137,7 @@
     X(INT, seed, "1", 0, 9007199254740991, IDENTITY, "seed of initial values; replica r adds r where experiment.vary has init") \
     X(WORD(DETERMINISM), determinism, "sync", 0, 0, IDENTITY, "how much of a run is reproducible bit for bit") \
     X(WORD(KERNELS), kernels, "auto", 0, 0, IDENTITY, "what makes the matrix products of networks") \
-    X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape, with its scaling of numeric fields; relative to this file; empty: none")
+    X(TEXT, warm_start, "", 0, 0, IDENTITY, "folder of a finished run whose parameters this one starts from, by name and shape, with its scaling of numeric fields; {replica} in it is the replica's number; relative to this file; empty: none")
 
 #define CONFIG_CLUSTER(X) \
     X(AUTO, workers, "auto", 0, 4096, FREE, "worker ranks; auto takes the ranks that are left (1 where smelter starts mpirun)") \
@@ -162,6 +162,7 @@
     X(TEXT, input, "", 0, 0, FREE, "text file to import where data.path does not exist yet, a pattern (days/*.csv), a folder of part files, or a list of such; relative to this file; ${VARIABLE} is replaced") \
     X(TEXT, schema, "", 0, 0, FREE, "import schema (a YAML file, relative to this file) or preset (criteo, avazu, libsvm, libffm)") \
     X(TEXT, label, "", 0, 0, IDENTITY, "which of the dataset's labels is trained and evaluated, where its schema has several (labels:); empty: the first") \
+    X(TEXT, since, "", 0, 0, IDENTITY, "train on the rows alone that were appended to the dataset after it had this content, 16 hex digits (smelter inspect; --continue sets it); empty: on all") \
     X(WORD(ORDER), order, "full", 0, 0, IDENTITY, "order in which examples are visited") \
     X(INT, order_seed, "1", 0, 9007199254740991, IDENTITY, "seed of the shuffle; replica r adds r where experiment.vary has order") \
     X(INT, window, "65536", 1, 1099511627776, IDENTITY, "examples in a shuffle window (data.order: window)") \

@@ -11,6 +11,12 @@ void census_fini(census_t *census)
     *census = (census_t){0};
 }
 
+void census_forget_rows(census_t *census)
+{
+    census->has_too_many = true;
+    census->runs_count = 0;
+}
+
 void census_row(census_t *census, int64_t position, int64_t row)
 {
     if (census->runs_count > 0) {
@@ -19,8 +25,7 @@ void census_row(census_t *census, int64_t position, int64_t row)
             return;
     }
     if (census->has_too_many || census->runs_count == CENSUS_RUNS_MOST) {
-        census->has_too_many = true;
-        census->runs_count = 0;
+        census_forget_rows(census);
         return;
     }
     MEM_GROW(census->runs, census->runs_capacity, census->runs_count + 1);

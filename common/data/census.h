@@ -43,6 +43,9 @@ void census_fini(census_t *census);
 #define CENSUS_RUNS_MOST ((size_t)4 << 20)
 void census_row(census_t *census, int64_t position, int64_t row);
 
+/* census_forget_rows - which row of the input any row is, is not known. */
+void census_forget_rows(census_t *census);
+
 /* census_input_row - the input's row of a position: the number of its data record, from 1. Records that were left out count, a
  * header, blank lines and comments do not. 0 where it is not recorded. */
 int64_t census_input_row(const census_t *census, int64_t position);

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,6 +36,7 @@ struct dataset {
     dataset_meta_t meta;
     origin_t origin;
     census_t census;
+    day_list_t days;
     block_shape_t shape;
     cached_t **at; /* [blocks] or NULL where not decoded */
     cached_t *newest, *oldest;
@@ -43,6 +45,7 @@ struct dataset {
     int readers;                              /* that share */
     uint64_t meaning;                         /* of numeric values: their means and scales; and of labels */
     double *own_scaling;                      /* [numeric][2] mean and scale as stored */
+    int64_t all_train_rows, train_first;      /* the training split is those from train_first on */
     int64_t *positions; /* training split, evaluation split, test split; NULL where they are stored in this order */
     record_t raw;
 };
@@ -259,6 +262,57 @@ status_t dataset_choose_label(dataset_t *dataset, const char *name)
     return ST_OK;
 }
 
+/* The day of this content; -1 where there is none. */
+static int day_of(const dataset_t *dataset, const char *content)
+{
+    char *end;
+    const uint64_t hash = strtoull(content, &end, 16);
+    return strlen(content) == 16 && !*end ? day_list_find(&dataset->days, hash) : -1;
+}
+
+status_t dataset_train_since(dataset_t *dataset, const char *content)
+{
+    dataset_info_t *info = &dataset->meta.info;
+    int64_t first = 0, rows = 0;
+    char now[17];
+    snprintf(now, sizeof now, "%016" PRIx64, info->content_hash);
+    const int day = *content ? day_of(dataset, content) : -1;
+    if (day >= 0) {
+        first = dataset->days.day[day].train_rows;
+        rows = dataset->days.day[day].rows;
+    } else if (strcmp(content, now) == 0) {
+        first = dataset->all_train_rows;
+        rows = info->rows;
+    } else if (*content) {
+        return FAIL(ST_INPUT,
+                    "dataset %s: it never had the content %s, so that it is not known which rows came since; rows are appended "
+                    "by smelter import --append, and smelter inspect shows the content",
+                    dataset->path, content);
+    }
+    if (*content && info->rows == rows)
+        return FAIL(ST_INPUT, "dataset %s: nothing new to train on: no row was appended since it had the content %s",
+                    dataset->path, content);
+    if (*content && first == dataset->all_train_rows)
+        return FAIL(ST_INPUT,
+                    "dataset %s: nothing new to train on: of the %" PRId64 " rows that were appended since it had the content "
+                    "%s none is a training row (split in its schema)",
+                    dataset->path, info->rows - rows, content);
+    dataset->train_first = first;
+    info->train_rows = dataset->all_train_rows - first;
+    return ST_OK;
+}
+
+int64_t dataset_train_positives(const dataset_t *dataset)
+{
+    const int32_t label = dataset->meta.info.label;
+    const day_list_t *days = &dataset->days;
+    int64_t before = 0;
+    for (int d = 0; d < days->n && dataset->train_first > 0; d++)
+        if (days->day[d].train_rows == dataset->train_first)
+            before = days->day[d].label[label].train_positives;
+    return dataset->census.train_positives - before;
+}
+
 void dataset_share(dataset_t *dataset, int descriptor, int readers)
 {
     const dataset_info_t *info = &dataset->meta.info;
@@ -369,7 +423,10 @@ int64_t dataset_position(const dataset_t *dataset, split_t split, int64_t i)
     ASSERT(i >= 0 && i < dataset_split_rows(info, split));
     if (split == SPLIT_ALL)
         return i;
-    const int64_t first = split == SPLIT_TRAIN ? 0 : split == SPLIT_EVAL ? info->train_rows : info->rows - info->test_rows;
+    const int64_t all = dataset->all_train_rows;
+    const int64_t first = split == SPLIT_TRAIN  ? dataset->train_first
+                          : split == SPLIT_EVAL ? all
+                                                : info->rows - info->test_rows;
     const int64_t at = first + i;
     return dataset->positions ? dataset->positions[at] : at;
 }
@@ -388,6 +445,7 @@ void dataset_close(dataset_t **dataset)
     dataset_meta_fini(&d->meta);
     origin_fini(&d->origin);
     census_fini(&d->census);
+    day_list_fini(&d->days);
     record_fini(&d->raw);
     mem_free(d->at);
     mem_free(d->own_scaling);
@@ -420,10 +478,15 @@ static status_t read_optional(dataset_t *dataset)
     bool good = !found || origin_decode(&dataset->raw, &dataset->origin);
     TRY(dataset_file_find(dataset->file, DATASET_CENSUS, &dataset->raw, &found));
     good = good && (!found || census_decode(&dataset->raw, &dataset->census));
-    return good ? ST_OK
-                : FAIL(ST_CORRUPT,
-                       "dataset %s: record %s or %s is damaged or of another version of smelter; import or generate it again",
-                       dataset->path, DATASET_ORIGIN, DATASET_CENSUS);
+    if (!good)
+        return FAIL(ST_CORRUPT,
+                    "dataset %s: record %s or %s is damaged or of another version of smelter; import or generate it again",
+                    dataset->path, DATASET_ORIGIN, DATASET_CENSUS);
+    TRY(dataset_file_find(dataset->file, DATASET_DAYS, &dataset->raw, &found));
+    return !found || day_list_decode(&dataset->raw, &dataset->days)
+               ? ST_OK
+               : FAIL(ST_CORRUPT, "dataset %s: record %s is damaged or of another version of smelter; import it again",
+                      dataset->path, DATASET_DAYS);
 }
 
 status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
@@ -442,6 +505,7 @@ status_t dataset_open(const char *path, int64_t cache_bytes, dataset_t **out)
     }
     TRY_DONE(check_rows(dataset));
     dataset->shape = dataset_meta_shape(&dataset->meta);
+    dataset->all_train_rows = dataset->meta.info.train_rows;
     dataset->own_scaling = MEM_ARRAY(double, 2 * dataset->meta.info.numeric);
     for (int32_t f = 0; f < dataset->meta.info.numeric; f++) {
         dataset->own_scaling[2 * f] = dataset->meta.fields[f].mean;
@@ -483,6 +547,11 @@ const origin_t *dataset_origin(const dataset_t *dataset)
 const census_t *dataset_census(const dataset_t *dataset)
 {
     return &dataset->census;
+}
+
+const day_list_t *dataset_days(const dataset_t *dataset)
+{
+    return &dataset->days;
 }
 
 status_t dataset_schema(dataset_t *dataset, char **yaml)

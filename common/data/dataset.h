@@ -15,6 +15,7 @@
 #include "common/base/status.h"
 #include "common/config/config.h"
 #include "common/data/census.h"
+#include "common/data/day_list.h"
 #include "common/data/field_rules.h"
 #include "common/data/origin.h"
 
@@ -99,6 +100,11 @@ void dataset_standardise(dataset_t *dataset, const double *mean_scale);
  * that changes anything.  ST_INPUT where the dataset has no label of the name. */
 WARN_UNUSED status_t dataset_choose_label(dataset_t *dataset, const char *name);
 
+/* dataset_train_since - the training split is from now on what was appended after the dataset had this content (16 hex digits,
+ * as inspect shows it); "" all of it. Examples are counted from the first of them.
+ * ST_INPUT where the dataset never was that, or no training row was appended since. */
+WARN_UNUSED status_t dataset_train_since(dataset_t *dataset, const char *content);
+
 /* dataset_limit_cache - keep at most so many bytes of decoded blocks from now on.  dataset_cache_bytes - the bound. */
 void dataset_limit_cache(dataset_t *dataset, int64_t cache_bytes);
 int64_t dataset_cache_bytes(const dataset_t *dataset);
@@ -114,6 +120,12 @@ int dataset_readers(const dataset_t *dataset);
  * is_recorded, for a dataset that was made before they were kept. */
 const origin_t *dataset_origin(const dataset_t *dataset);
 const census_t *dataset_census(const dataset_t *dataset);
+
+/* dataset_days - what was appended to it; borrowed. */
+const day_list_t *dataset_days(const dataset_t *dataset);
+
+/* dataset_train_positives - of the training split as it is now; where the census is recorded. */
+int64_t dataset_train_positives(const dataset_t *dataset);
 
 /* dataset_schema - the schema that it was imported by, as schema_yaml has it, with edges where the file said how many bins;
  * **owned**. NULL: it is older, or was generated. */
@@ -154,7 +166,7 @@ typedef struct dataset_row {
     const int32_t *multi_count; /* [multi] */
     const uint64_t *multi_key;  /* all values, field after field */
     const float *multi_weight;
-    int64_t input_row; /* census_input_row; 0: as many rows were put before, plus one */
+    int64_t input_row; /* census_input_row; 0: as many rows were put before, plus one; -1: none is recorded */
     /* What the values read as, for people, or NULL; [single], and as multi_key. */
     const dataset_text_t *single_text, *multi_text;
     dataset_text_t group_text; /* likewise, where a field has not the same texts */
@@ -188,6 +200,14 @@ WARN_UNUSED status_t dataset_writer_put(dataset_writer_t *writer, const dataset_
  * rows said; for splits that are known only after the last row.  0 <= train_rows, test_rows; together at most the rows put so
  * far. */
 void dataset_writer_split(dataset_writer_t *writer, int64_t train_rows, int64_t test_rows);
+/* dataset_writer_split_from - the same of the rows from position `first` on; those before are what they said. */
+void dataset_writer_split_from(dataset_writer_t *writer, int64_t first, int64_t train_rows, int64_t test_rows);
+/* dataset_writer_like - before the first row: numbers and weights are scaled as in another dataset of the same fields, and
+ * times count what they count there. */
+void dataset_writer_like(dataset_writer_t *writer, const dataset_t *other);
+/* dataset_writer_days - remember the days so far and their files; copied. The last is that of the rows that are written now, of
+ * which date and files alone are given. */
+void dataset_writer_days(dataset_writer_t *writer, const day_list_t *days);
 /* dataset_writer_origin - remember what the dataset is made of; copied. */
 void dataset_writer_origin(dataset_writer_t *writer, const origin_t *origin);
 /* dataset_writer_schema - remember by what schema it was imported (dataset_schema); copied. */

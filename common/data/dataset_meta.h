@@ -12,6 +12,7 @@
 #define DATASET_ORIGIN "origin" /* optional, as the next */
 #define DATASET_CENSUS "census"
 #define DATASET_SCHEMA "schema"
+#define DATASET_DAYS "days"
 #define DATASET_SPLIT \
     "split" /* bit per row, 1 = training, whole bytes; where there is a test split, as many again, 1 = test;
                                * only where the splits do not follow each other */
@@ -52,9 +53,11 @@ void dataset_meta_encode(const dataset_meta_t *meta, record_t *out);
 WARN_UNUSED bool dataset_meta_decode(const record_t *raw, dataset_meta_t *meta);
 
 /* origin_encode / decode, census_encode / decode - the stored forms of the optional records; false where it is none, and *out
- * is empty then. */
+ * is empty then.  origin_files_encode / take - of a part of one; *files is **owned**, also where the reader is bad then. */
 void origin_encode(const origin_t *origin, record_t *out);
 WARN_UNUSED bool origin_decode(const record_t *raw, origin_t *out);
+void origin_files_encode(const origin_file_t *files, int count, record_t *out);
+void origin_files_take(record_reader_t *in, origin_file_t **files, int *n);
 void census_encode(const census_t *census, record_t *out);
 WARN_UNUSED bool census_decode(const record_t *raw, census_t *out);
 

@@ -51,6 +51,17 @@ static fingerprint_t take_print(record_reader_t *in)
     return print;
 }
 
+void origin_files_encode(const origin_file_t *files, int count, record_t *out)
+{
+    record_put_u64(out, (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        record_put_text(out, files[i].path);
+        record_put_u64(out, files[i].is_file);
+        put_print(&files[i].print, out);
+        record_put_u64(out, (uint64_t)files[i].rows);
+    }
+}
+
 void origin_encode(const origin_t *origin, record_t *out)
 {
     record_put_u64(out, MAGIC);
@@ -60,16 +71,8 @@ void origin_encode(const origin_t *origin, record_t *out)
     put_print(&origin->file, out);
     record_put_text(out, origin->schema ? origin->schema : "");
     record_put_text(out, origin->settings ? origin->settings : "");
-    if (origin->files_count == 0)
-        return;
-    record_put_u64(out, (uint64_t)origin->files_count);
-    for (int i = 0; i < origin->files_count; i++) {
-        const origin_file_t *file = &origin->files[i];
-        record_put_text(out, file->path);
-        record_put_u64(out, file->is_file);
-        put_print(&file->print, out);
-        record_put_u64(out, (uint64_t)file->rows);
-    }
+    if (origin->files_count > 0)
+        origin_files_encode(origin->files, origin->files_count, out);
 }
 
 /* A text of any length; **owned**. */
@@ -86,17 +89,17 @@ static char *take_text(record_reader_t *in)
 
 #define FILE_LEAST (7 * sizeof(uint64_t)) /* a file takes this many bytes of the record or more */
 
-static void take_files(record_reader_t *in, origin_t *out)
+void origin_files_take(record_reader_t *in, origin_file_t **files, int *n)
 {
     const uint64_t count = record_take_u64(in);
     if (in->bad || count > in->bytes / FILE_LEAST) {
         in->bad = true;
         return;
     }
-    out->files = MEM_ARRAY(origin_file_t, count);
-    out->files_count = (int)count;
+    *files = MEM_ARRAY(origin_file_t, count);
+    *n = (int)count;
     for (uint64_t i = 0; i < count; i++) {
-        origin_file_t *file = &out->files[i];
+        origin_file_t *file = &(*files)[i];
         file->path = take_text(in);
         file->is_file = record_take_u64(in) != 0;
         file->print = take_print(in);
@@ -117,7 +120,7 @@ bool origin_decode(const record_t *raw, origin_t *out)
     origin.schema = take_text(&in);
     origin.settings = take_text(&in);
     if (in.next < in.bytes)
-        take_files(&in, &origin);
+        origin_files_take(&in, &origin.files, &origin.files_count);
     const bool good = is_one && kind < ORIGIN_KINDS && !in.bad;
     origin.kind = good ? (origin_kind_t)kind : ORIGIN_UNKNOWN;
     if (!good)

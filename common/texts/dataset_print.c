@@ -15,6 +15,7 @@
 #define TOP_SHOWN 3
 #define FILES_SHOWN 12
 #define VALUE_BYTES 64
+#define DAYS_SHOWN 7
 
 static double percent(int64_t part, int64_t whole)
 {
@@ -117,6 +118,22 @@ static void print_kept(const kept_index_t *kept, const dataset_meta_t *meta)
     printf("\n");
 }
 
+/* The last days that were appended. */
+static void print_days(const day_list_t *days)
+{
+    char rows[TEXT_BYTES], date[4 * 64];
+    const int first = days->n > DAYS_SHOWN + 1 ? days->n - DAYS_SHOWN : 1;
+    if (first > 1)
+        printf("  appended    %d days, the last %d of which:\n", days->n - 1, DAYS_SHOWN);
+    for (int d = first; d < days->n; d++) {
+        const dataset_day_t *day = &days->day[d], *before = day - 1;
+        printable_put(date, sizeof date, day->date, strlen(day->date));
+        printf("  appended    %s rows (%" PRId64 " training) on %s, from %s%s; content %016" PRIx64 " before\n",
+               text_count(day->rows - before->rows, rows), day->train_rows - before->train_rows, date, day->files[0].path,
+               day->files_count > 1 ? " and more" : "", before->content_hash);
+    }
+}
+
 static void print_head(const char *path, const dataset_t *dataset, shown_values_t *shown)
 {
     const dataset_meta_t *meta = dataset_meta(dataset);
@@ -146,6 +163,7 @@ static void print_head(const char *path, const dataset_t *dataset, shown_values_
            meta->compressed ? "zstd" : "not compressed");
     printf("  content     %016" PRIx64 "\n", info->content_hash);
     print_origin(dataset_origin(dataset));
+    print_days(dataset_days(dataset));
     const kept_index_t *kept = shown_values_kept(shown);
     if (kept)
         print_kept(kept, meta);

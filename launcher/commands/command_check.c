@@ -249,10 +249,12 @@ static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool
         look(c, dataset_times_check(info, config->data.path, "evaluate.window"));
     if (is_whole)
         check_schedule(c, config, info, name);
-    if (*config->warm_start && info)
-        look(c, warm_start_check(config, info));
+    config_t *first = NULL;
+    if (*config->warm_start && info && config_for_replica(config, 0, &first) == ST_OK)
+        look(c, warm_start_check(first, info));
     else if (*config->warm_start)
         look(c, check_run("warm_start", config->warm_start, name));
+    config_destroy(&first);
     if (*config->teacher.run)
         look(c, check_run("teacher.run", config->teacher.run, name));
     if (*config->complexity.match && info) {
@@ -294,8 +296,11 @@ static void check_variants(checking_t *c)
         const dataset_info_t *info = dataset ? dataset_info(dataset) : NULL;
         const bool is_whole = info && strcmp(path, config->data.path) == 0;
         for (int other = v; other < n; other++)
-            if (is_same_data(variant(c, other), config))
+            if (is_same_data(variant(c, other), config)) {
                 check_variant(c, other, info, is_whole);
+                if (is_whole)
+                    look(c, dataset_train_since(dataset, variant(c, other)->data.since));
+            }
         dataset_close(&dataset);
         mem_free(path);
     }

@@ -103,7 +103,9 @@ static status_t check_order(const config_t *config)
 {
     dataset_t *dataset;
     TRY(dataset_open(config->data.path, 0, &dataset));
-    status_t status = dataset_choose_label(dataset, config->data.label);
+    status_t status = dataset_train_since(dataset, config->data.since);
+    if (status == ST_OK)
+        status = dataset_choose_label(dataset, config->data.label);
     const dataset_info_t *info = dataset_info(dataset);
     const int64_t descents = dataset_census(dataset)->descents, unlabelled = info->label_of[info->label].unlabelled;
     if (status == ST_OK && unlabelled > 0)
@@ -201,17 +203,36 @@ status_t prepare_data(const experiment_t *experiment, const options_t *options)
 /* ---- import and synth
  * ----------------------------------------------------------------------------------------------------- */
 
-status_t command_import(const options_t *options)
+static status_t load_schema(const options_t *options, schema_t **out)
 {
-    if (!options->out)
-        return FAIL(ST_INPUT, "smelter import needs --out DIR, where the dataset goes");
+    *out = NULL;
+    if (!options->schema && options->append)
+        return ST_OK; /* the dataset keeps its own */
     if (!options->schema)
         return FAIL(ST_INPUT, "smelter import needs --schema, a YAML file or one of criteo, avazu, libsvm, libffm");
-    schema_t *schema;
-    TRY(schema_load(options->schema, &schema));
-    status_t status = options->max_bad_rows ? parse_count("max-bad-rows", options->max_bad_rows, &schema->max_bad_rows) : ST_OK;
-    if (status == ST_OK)
-        status = import_files(options->arguments, options->n_arguments, schema, options->out, !options->no_compress, true);
+    return schema_load(options->schema, out);
+}
+
+status_t command_import(const options_t *options)
+{
+    schema_t *schema = NULL;
+    int64_t bad_rows = -1;
+    status_t status;
+    if (options->append && options->out)
+        return FAIL(ST_INPUT, "--append adds rows to a dataset that is there, and --out makes a new one; give one of them");
+    if (!options->out && !options->append)
+        return FAIL(ST_INPUT, "smelter import needs --out DIR, where the dataset goes");
+    TRY_DONE(load_schema(options, &schema));
+    if (options->max_bad_rows)
+        TRY_DONE(parse_count("max-bad-rows", options->max_bad_rows, &bad_rows));
+    if (options->append) {
+        TRY_DONE(import_append(options->arguments, options->n_arguments, schema, bad_rows, options->append,
+                               !options->no_compress, true));
+    } else {
+        schema->max_bad_rows = bad_rows >= 0 ? bad_rows : schema->max_bad_rows;
+        TRY_DONE(import_files(options->arguments, options->n_arguments, schema, options->out, !options->no_compress, true));
+    }
+done:
     schema_destroy(&schema);
     return status;
 }

@@ -218,6 +218,9 @@ static void print_run(const run_reader_t *run, const run_scan_t *scan)
         printf("  trained        %s to %s on %s (%s) by smelter %s, commit %s%s%s\n", m->provenance.begun, m->provenance.ended,
                m->provenance.hosts, m->provenance.cpu, m->provenance.version, m->provenance.commit,
                *m->provenance.march ? ", MARCH=" : "", m->provenance.march);
+    if (m->continued.from)
+        printf("  went on        from %s, with %" PRId64 " training rows appended since its dataset had %" PRId64 "\n",
+               m->continued.from, m->continued.train_rows, m->continued.since_rows);
     printf("  evaluation     ");
     run_result_print_quality(stdout, &m->result.quality, m->predictions);
     fputc('\n', stdout);

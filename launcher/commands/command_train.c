@@ -489,6 +489,15 @@ static bool is_own_run(const comparison_t *c, const char *folder)
     return is_below;
 }
 
+static status_t check_warm_start(const comparison_t *c, const config_t *config, int replica, const dataset_info_t *info)
+{
+    config_t *own;
+    TRY(config_for_replica(config, replica, &own));
+    const status_t status = is_own_run(c, own->warm_start) ? ST_OK : warm_start_check(own, info);
+    config_destroy(&own);
+    return status;
+}
+
 /* Runs that are started from must be there and fit, which is said before hours of training. One of this very experiment may be
  * yet to come. */
 static status_t check_warm_starts(const comparison_t *c)
@@ -497,9 +506,8 @@ static status_t check_warm_starts(const comparison_t *c)
     TRY(coordinator_dataset(c->coordinator, &dataset));
     for (int v = 0; v < c->variants; v++) {
         const config_t *config = c->experiment->variants ? c->experiment->configs[v] : c->experiment->base;
-        const char *from = config->warm_start;
-        if (*from && !is_own_run(c, from))
-            TRY(warm_start_check(config, dataset_info(dataset)));
+        for (int r = 0; *config->warm_start && r < c->replicas; r++)
+            TRY(check_warm_start(c, config, r, dataset_info(dataset)));
     }
     return ST_OK;
 }

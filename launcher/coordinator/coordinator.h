@@ -74,8 +74,8 @@ WARN_UNUSED status_t coordinator_predict(coordinator_t *coordinator, const coord
  * it runs: for manifest_check.  **owned**, manifest_fini. */
 WARN_UNUSED status_t coordinator_expected(coordinator_t *coordinator, int variant, int replica, manifest_t *out);
 
-/* coordinator_dataset - the dataset of the base configuration, open for reading; borrowed until the next coordinator_train or
- * coordinator_expected.  Errors are those of dataset_open. */
+/* coordinator_dataset - the dataset of the base configuration, all of it, open for reading; borrowed until the next
+ * coordinator_train or coordinator_expected.  Errors are those of dataset_open. */
 WARN_UNUSED status_t coordinator_dataset(coordinator_t *coordinator, dataset_t **out);
 
 /* coordinator_stop - tell all ranks to stop and wait until they said goodbye (at most 2 s after a failure). True where all have

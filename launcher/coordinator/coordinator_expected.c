@@ -9,15 +9,21 @@
 #include "launcher/coordinator/schedule_check.h"
 #include "worker/network/model.h"
 
-status_t coordinator_open_dataset(coordinator_t *c, const config_t *config)
+static status_t choose_examples(const coordinator_t *c, const config_t *config, bool trains)
+{
+    TRY(dataset_train_since(c->dataset, trains ? config->data.since : ""));
+    return dataset_choose_label(c->dataset, config->data.label);
+}
+
+status_t coordinator_open_dataset(coordinator_t *c, const config_t *config, bool trains)
 {
     if (c->dataset && strcmp(config->data.path, c->dataset_path) == 0)
-        return dataset_choose_label(c->dataset, config->data.label);
+        return choose_examples(c, config, trains);
     dataset_close(&c->dataset);
     mem_free(c->dataset_path);
     c->dataset_path = mem_strdup(config->data.path);
     TRY(dataset_open(config->data.path, 1 << 20, &c->dataset));
-    return dataset_choose_label(c->dataset, config->data.label);
+    return choose_examples(c, config, trains);
 }
 
 status_t coordinator_read_weights(coordinator_t *c, split_t split, float **out)
@@ -102,7 +108,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
 {
     config_t *config;
     TRY(config_for_replica(coordinator_config(c, variant), replica, &config));
-    status_t status = coordinator_open_dataset(c, config);
+    status_t status = coordinator_open_dataset(c, config, true);
     if (status == ST_OK) {
         const roster_t *roster = c->o.roster;
         const split_t scored = scored_split(c, config);
@@ -127,6 +133,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
             .left_over = left_over > 0,
             .processors = processors_of(roster, 0),
             .result = {.replica = replica, .init_seed = config->seed, .order_seed = config->data.order_seed},
+            .continued = continued_of(config, c->dataset),
             .inputs = input_fields_of(dataset_info(c->dataset)),
         };
         status = check_dropped(config, out->variant, left_over, &lanes);
@@ -148,7 +155,7 @@ status_t coordinator_expected(coordinator_t *c, int variant, int replica, manife
 
 status_t coordinator_dataset(coordinator_t *c, dataset_t **out)
 {
-    TRY(coordinator_open_dataset(c, c->o.experiment->base));
+    TRY(coordinator_open_dataset(c, c->o.experiment->base, false));
     *out = c->dataset;
     return ST_OK;
 }

@@ -138,10 +138,10 @@ WARN_UNUSED status_t coordinator_settle(coordinator_t *c, const coordinator_run_
 /* ---- coordinator_expected.c
  * ------------------------------------------------------------------------------------------------ */
 
-/* coordinator_config - of a variant, -1: the base; borrowed.  coordinator_open_dataset - a configuration's, unless it is
- * open. */
+/* coordinator_config - of a variant, -1: the base; borrowed.  coordinator_open_dataset - a configuration's, unless it is open;
+ * trains: its training split is what data.since says, else all of it. */
 const config_t *coordinator_config(const coordinator_t *c, int variant);
-WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *config);
+WARN_UNUSED status_t coordinator_open_dataset(coordinator_t *c, const config_t *config, bool trains);
 
 /* coordinator_read_weights - of the examples of a split of the dataset, **owned**; NULL where it has none.  Errors of reading
  * it. */

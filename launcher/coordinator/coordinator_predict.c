@@ -45,7 +45,7 @@ status_t coordinator_predict(coordinator_t *c, const coordinator_source_t *sourc
     c->run_dir = source->run_dir;
     c->components = (int)config->model.components;
     c->chunk = peer_group_chunk(config, c->workers);
-    TRY_DONE(coordinator_open_dataset(c, config));
+    TRY_DONE(coordinator_open_dataset(c, config, false));
     TRY_DONE(check_inputs(c, source, &inputs));
     warn_of_processors(c, source);
     TRY_DONE(coordinator_plan_tables(c, config));

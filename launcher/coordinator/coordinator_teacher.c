@@ -112,7 +112,7 @@ static status_t mix_variant(coordinator_t *c, const config_t *config, int replic
             student->variant, config->teacher.variant, coordinator_config(c, variant)->data.path, config->data.path,
             difference);
     student->teacher_hash = hash64(hashes, sizeof hashes, 0);
-    return coordinator_open_dataset(c, config);
+    return coordinator_open_dataset(c, config, true);
 }
 
 /* A run knows what it predicted at first visits of its own examples alone, and where it was told to keep it. */
@@ -244,7 +244,7 @@ status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config, run_n
     status_t status;
     if (!*config->teacher.run)
         return ST_OK;
-    TRY(coordinator_open_dataset(c, config));
+    TRY(coordinator_open_dataset(c, config, true));
     const uint64_t dataset = dataset_info(c->dataset)->content_hash;
     const soft_labels_t kind = (soft_labels_t)config->teacher.predictions;
     if (c->asked && strcmp(c->asked, config->teacher.run) == 0 && c->asked_of == dataset && c->asked_for == kind)

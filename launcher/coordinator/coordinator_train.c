@@ -229,7 +229,7 @@ static double base_rate(const dataset_t *dataset)
 {
     const census_t *census = dataset_census(dataset);
     const int64_t rows = dataset_info(dataset)->train_rows;
-    return census->is_recorded && rows ? (double)census->train_positives / (double)rows : NAN;
+    return census->is_recorded && rows ? (double)dataset_train_positives(dataset) / (double)rows : NAN;
 }
 
 /* The files of the run's metrics are opened, as they were at the checkpoint. */
@@ -471,6 +471,26 @@ static void report_run(const coordinator_t *c, const config_t *config, const man
                  manifest->resumed, manifest->resumed == 1 ? "" : "s");
 }
 
+/* The digest of the run that this one goes on from; nothing where that is gone by now. */
+static void note_continued(const char *folder, const warm_start_t *plan, continued_t *continued)
+{
+    manifest_t earlier = {0};
+    bool found = false;
+    if (!continued->from)
+        return;
+    if (plan->dir) {
+        memcpy(continued->digest, plan->run.result.digest, sizeof continued->digest);
+        return;
+    }
+    const log_level_t level = log_level();
+    log_set_level(LOG_NONE);
+    const status_t status = manifest_read(folder, &earlier, &found);
+    log_set_level(level);
+    if (status == ST_OK && found)
+        memcpy(continued->digest, earlier.result.digest, sizeof continued->digest);
+    manifest_fini(&earlier);
+}
+
 /* Of a run that begins now. */
 static provenance_t begin_provenance(const coordinator_t *c)
 {
@@ -539,6 +559,7 @@ status_t coordinator_train(coordinator_t *c, const coordinator_run_t *run, manif
     c->identity = manifest.run_id = resumed && checkpoint.from.run_id ? checkpoint.from.run_id : identity_draw();
     if (!resumed && *config->warm_start)
         TRY_DONE(warm_start_plan(config, dataset_info(c->dataset), &plan));
+    note_continued(config->warm_start, &plan, &manifest.continued);
     TRY_DONE(settle_scaling(from, &plan, &manifest.inputs));
     TRY_DONE(checkpoint_resume_incarnation(c->disk, run->dir, &c->incarnation));
     set_processors(c, from, &manifest);

@@ -42,7 +42,9 @@ struct dataset_writer {
     size_t split_capacity, test_capacity, positive_capacity[DATASET_LABELS_MOST];
     origin_t origin;
     char *schema; /* or NULL */
+    day_list_t days;
     census_t census;
+    double weight_mean;        /* that of another dataset, or 0: the own */
     int64_t last_time;         /* of the last row that has one */
     int64_t train_prefix;      /* set by dataset_writer_split, or -1 */
     bool seen_eval, seen_test; /* rows of these splits */
@@ -130,6 +132,7 @@ static void writer_free(dataset_writer_t **writer)
         mem_free(w->positive[l]);
     origin_fini(&w->origin);
     mem_free(w->schema);
+    day_list_fini(&w->days);
     census_fini(&w->census);
     mem_free(w->path);
     mem_free(w->partial);
@@ -275,7 +278,10 @@ static void count_row(dataset_writer_t *w, const dataset_row_t *row)
 {
     const int64_t position = w->meta.info.rows;
     census_t *census = &w->census;
-    census_row(census, position, row->input_row ? row->input_row : position + 1);
+    if (row->input_row >= 0)
+        census_row(census, position, row->input_row ? row->input_row : position + 1);
+    else
+        census_forget_rows(census);
     census->without_group += w->shape.has_group && row->group == QUERY_NONE;
     for (int l = 0; l < w->meta.info.labels; l++) {
         const uint8_t label = l ? row->more_labels[l - 1] : row->label;
@@ -331,6 +337,63 @@ void dataset_writer_split(dataset_writer_t *w, int64_t train_rows, int64_t test_
     ASSERT(train_rows >= 0 && test_rows >= 0 && train_rows <= w->meta.info.rows - test_rows);
     w->train_prefix = train_rows;
     w->meta.info.test_rows = test_rows;
+}
+
+static void put_bit(uint8_t *bits, int64_t position, bool is_set)
+{
+    const uint8_t bit = (uint8_t)(1u << (position % 8));
+    bits[position / 8] = (uint8_t)(is_set ? bits[position / 8] | bit : bits[position / 8] & ~bit);
+}
+
+static bool has_bit(const uint8_t *bits, int64_t position)
+{
+    return bits[position / 8] >> (position % 8) & 1;
+}
+
+/* The splits by their bits: how many rows, and whether they follow each other. */
+static void count_splits(dataset_writer_t *w)
+{
+    dataset_info_t *info = &w->meta.info;
+    info->train_rows = info->test_rows = 0;
+    w->prefix = true;
+    w->seen_eval = w->seen_test = false;
+    for (int64_t row = 0; row < info->rows; row++) {
+        const bool trains = has_bit(w->split, row), tests = has_bit(w->test, row);
+        w->prefix &= !(trains && (w->seen_eval || w->seen_test)) && !(!trains && !tests && w->seen_test);
+        w->seen_eval |= !trains && !tests;
+        w->seen_test |= tests;
+        info->train_rows += trains;
+        info->test_rows += tests;
+    }
+}
+
+void dataset_writer_split_from(dataset_writer_t *w, int64_t first, int64_t train_rows, int64_t test_rows)
+{
+    const int64_t rows = w->meta.info.rows;
+    ASSERT(first >= 0 && train_rows >= 0 && test_rows >= 0 && train_rows <= rows - first - test_rows);
+    for (int64_t row = first; row < rows; row++) {
+        put_bit(w->split, row, row < first + train_rows);
+        put_bit(w->test, row, row >= rows - test_rows);
+    }
+    count_splits(w);
+}
+
+void dataset_writer_like(dataset_writer_t *w, const dataset_t *other)
+{
+    const dataset_info_t *info = dataset_info(other);
+    for (int f = 0; f < info->numeric; f++) {
+        w->meta.fields[f].mean = info->fields[f].mean;
+        w->meta.fields[f].scale = info->fields[f].scale;
+        w->standardise[f] = false;
+    }
+    w->weight_mean = info->weight_mean;
+    w->census.unit = dataset_census(other)->unit;
+}
+
+void dataset_writer_days(dataset_writer_t *w, const day_list_t *days)
+{
+    day_list_fini(&w->days);
+    w->days = day_list_copy(days);
 }
 
 void dataset_writer_origin(dataset_writer_t *w, const origin_t *origin)
@@ -458,6 +521,10 @@ static status_t settle_weights(dataset_writer_t *w)
     }
     if (!w->shape.has_weight)
         return ST_OK;
+    if (w->weight_mean > 0.0) {
+        w->meta.info.weight_mean = w->weight_mean;
+        return ST_OK;
+    }
     if (!(sum > 0.0))
         return FAIL(ST_INPUT, "dataset %s: all weights%s are 0, so that no example would count; look at the weight column",
                     w->path, rows ? " of the training rows" : "");
@@ -510,10 +577,32 @@ static void settle_census(dataset_writer_t *w)
     w->census.test_positives = w->meta.label_of[0].test_positives;
 }
 
+/* The dataset as it is after its last day. */
+static void settle_day(dataset_writer_t *w)
+{
+    const dataset_info_t *info = &w->meta.info;
+    dataset_day_t *day = &w->days.day[w->days.n - 1];
+    day->content_hash = info->content_hash;
+    day->rows = info->rows;
+    day->train_rows = info->train_rows;
+    day->test_rows = info->test_rows;
+    day->bad_rows = info->bad_rows;
+    for (int l = 0; l < info->labels; l++) {
+        const dataset_label_t *label = &w->meta.label_of[l];
+        day->label[l] = (day_label_t){label->positives, label->train_positives, label->test_positives};
+    }
+}
+
 /* The records beside the content: nothing of them is in its hash. */
 static status_t put_optional(dataset_writer_t *w)
 {
     uint64_t hash;
+    if (w->days.n > 0) {
+        settle_day(w);
+        record_clear(&w->raw);
+        day_list_encode(&w->days, &w->raw);
+        TRY(dataset_file_put(w->file, DATASET_DAYS, &w->raw, &hash));
+    }
     record_clear(&w->raw);
     census_encode(&w->census, &w->raw);
     TRY(dataset_file_put(w->file, DATASET_CENSUS, &w->raw, &hash));
@@ -547,9 +636,9 @@ static status_t commit(dataset_writer_t *w, int64_t bad_rows)
     TRY(settle_weights(w));
     settle_values(w);
     settle_census(w);
-    TRY(put_optional(w));
     w->meta.info.bad_rows = bad_rows;
     w->meta.info.content_hash = dataset_meta_hash(&w->meta);
+    TRY(put_optional(w));
     record_clear(&w->raw);
     dataset_meta_encode(&w->meta, &w->raw);
     uint64_t hash;

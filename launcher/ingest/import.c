@@ -2,17 +2,26 @@
  * dataset_writer. */
 #include "launcher/ingest/import.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/data/field_text.h"
 #include "common/data/remarks.h"
+#include "common/files/file.h"
 #include "common/texts/shown_values.h"
 #include "launcher/ingest/import_impl.h"
+#include "launcher/ingest/rows/former_rows.h"
+#include "launcher/ingest/stale.h"
 
 #define PROGRESS_NS 3000000000ll
 #define PROGRESS_ROWS 1024 /* rows between two looks at the clock */
@@ -76,6 +85,40 @@ static dataset_extras_t extras_of(const import_t *im)
     return extras;
 }
 
+/* What the new rows have is what the dataset's rows have. */
+static status_t check_fields(const import_t *im, const dataset_field_t *fields, int n)
+{
+    if (!im->former)
+        return ST_OK;
+    const dataset_info_t *info = dataset_info(im->former);
+    bool same = n == info->numeric + info->single + info->multi && info->has_group == (im->group >= 0) &&
+                info->has_time == (im->time >= 0) && info->has_weight == (im->weight >= 0) && info->labels == im->labels;
+    for (int f = 0; f < n && same; f++)
+        same = strcmp(fields[f].name, info->fields[f].name) == 0 && fields[f].kind == info->fields[f].kind &&
+               fields[f].pooling == info->fields[f].pooling &&
+               field_rules_difference(&fields[f].rules, &info->fields[f].rules) < 0;
+    return same ? ST_OK
+                : FAIL(ST_INPUT, "%s: its rows do not have the fields of dataset %s; import both together", im->input,
+                       im->former_path);
+}
+
+/* The rows that are there already. */
+static status_t begin_with_former(import_t *im)
+{
+    const dataset_info_t *info = dataset_info(im->former);
+    int64_t last_time;
+    dataset_writer_like(im->writer, im->former);
+    TRY(former_rows_put(im->former_path, im->former, im->writer, &last_time));
+    im->former_rows = info->rows;
+    im->former_input_rows = info->rows + info->bad_rows;
+    if (im->time < 0 || last_time == DATASET_NO_TIME)
+        return ST_OK;
+    im->unit = im->last_unit = dataset_census(im->former)->unit;
+    im->has_unit = im->has_last = true;
+    im->last_time = last_time;
+    return ST_OK;
+}
+
 status_t import_create_writer(import_t *im)
 {
     const int n = im->numeric + im->single + im->multi;
@@ -98,8 +141,11 @@ status_t import_create_writer(import_t *im)
         standardise[f] = column->kind == COLUMN_NUMERIC && column->transform == TRANSFORM_STANDARDISE;
     }
     const dataset_extras_t extras = extras_of(im);
-    status = dataset_writer_create_with(im->path, fields, n, standardise, im->group >= 0, im->time >= 0, &extras, im->compress,
-                                        &im->writer);
+    TRY_DONE(check_fields(im, fields, n));
+    TRY_DONE(dataset_writer_create_with(im->path, fields, n, standardise, im->group >= 0, im->time >= 0, &extras, im->compress,
+                                        &im->writer));
+    if (im->former)
+        TRY_DONE(begin_with_former(im));
 done:
     mem_free(fields);
     mem_free(standardise);
@@ -108,7 +154,7 @@ done:
 
 status_t import_put(import_t *im)
 {
-    im->row.input_row = im->rows + im->bad_rows + 1;
+    im->row.input_row = im->former_input_rows + im->rows + im->bad_rows + 1;
     TRY(im->waiting ? waiting_rows_put(im->waiting, &im->row, im->numbers) : dataset_writer_put(im->writer, &im->row));
     im->rows++;
     im->files[im->file].rows++;
@@ -188,9 +234,39 @@ done:
 
 /* ---- the end ---- */
 
+/* The files of a new day, behind those of the days before; the first of which is the import itself. */
+static void put_day(import_t *im)
+{
+    char date[CLOCK_UTC_BYTES];
+    const dataset_info_t *info = dataset_info(im->former);
+    day_list_t days = day_list_copy(dataset_days(im->former));
+    if (days.n == 0) {
+        dataset_day_t *first = day_list_add(&days, info->labels);
+        first->date = mem_strdup("");
+        first->content_hash = info->content_hash;
+        first->rows = info->rows;
+        first->train_rows = info->train_rows;
+        first->test_rows = info->test_rows;
+        first->bad_rows = info->bad_rows;
+        for (int l = 0; l < info->labels; l++)
+            first->label[l] =
+                (day_label_t){info->label_of[l].positives, info->label_of[l].train_positives, info->label_of[l].test_positives};
+    }
+    day_list_add(&days, info->labels)->date = mem_strdup(clock_utc(date));
+    for (int i = 0; i < im->sources->count; i++)
+        day_list_add_file(&days, &im->files[i]);
+    dataset_writer_days(im->writer, &days);
+    day_list_fini(&days);
+}
+
 /* What the dataset is made of, to find out later whether it has changed. */
 static void put_origin(import_t *im)
 {
+    if (im->former) {
+        dataset_writer_origin(im->writer, dataset_origin(im->former));
+        put_day(im);
+        return;
+    }
     const int n = im->sources->count;
     origin_t origin = {.kind = ORIGIN_IMPORT, .settings = schema_text(im->schema)};
     origin.schema = mem_strdup(im->schema->source ? im->schema->source : "");
@@ -262,6 +338,8 @@ static status_t check_split(const import_t *im)
     const schema_t *schema = im->schema;
     if (im->rows == 0)
         return FAIL(ST_INPUT, "%s: there is no %srow in it", im->input, im->bad_rows > 0 ? "good " : "");
+    if (im->former)
+        return ST_OK; /* a day may be one split */
     if (im->split >= 0 && im->train_rows == 0 && schema->split_words)
         return FAIL(ST_INPUT, "%s: no row is in the training split: none has the word train in %s", im->input,
                     schema->split_column);
@@ -292,11 +370,14 @@ static status_t finish(import_t *im)
 {
     TRY(check_split(im));
     TRY(release_rows(im));
-    if (im->split < 0)
-        dataset_writer_split(im->writer, first_train_rows(im), (int64_t)floor((double)im->rows * im->schema->test_fraction));
+    const int64_t tests = (int64_t)floor((double)im->rows * im->schema->test_fraction);
+    if (im->split < 0 && im->former)
+        dataset_writer_split_from(im->writer, im->former_rows, first_train_rows(im), tests);
+    else if (im->split < 0)
+        dataset_writer_split(im->writer, first_train_rows(im), tests);
     put_origin(im);
     put_schema(im);
-    TRY(dataset_writer_commit(&im->writer, im->bad_rows));
+    TRY(dataset_writer_commit(&im->writer, im->bad_rows + (im->former ? dataset_info(im->former)->bad_rows : 0)));
     if (im->bad_rows > 0)
         log_warn("%s: %" PRId64 " bad row%s left out (max_bad_rows is %" PRId64 ")", im->input, im->bad_rows,
                  im->bad_rows == 1 ? "" : "s", im->schema->max_bad_rows);
@@ -306,8 +387,8 @@ static status_t finish(import_t *im)
                  "none",
                  im->input, im->word_groups, im->word_groups == 1 ? " has" : "s have", im->word_group);
     if (im->progress)
-        log_info("import %s: %" PRId64 " rows into %s in %.1f s", im->input, im->rows, im->path,
-                 (double)(clock_now_ns() - im->started_ns) * 1e-9);
+        log_info("import %s: %" PRId64 " rows %s %s in %.1f s", im->input, im->rows, im->former ? "appended to" : "into",
+                 im->former ? im->former_path : im->path, (double)(clock_now_ns() - im->started_ns) * 1e-9);
     return make_remarks(im);
 }
 
@@ -328,21 +409,14 @@ static void import_fini(import_t *im)
     mem_free(im->multi_text);
 }
 
-static status_t import_sources(const sources_t *sources, const char *all, const schema_t *schema, const char *path,
-                               bool compress, bool progress)
+/* im: what is to be imported, and by what. */
+static status_t import_sources(import_t im, const char *all)
 {
-    import_t im = {.sources = sources,
-                   .schema = schema,
-                   .format = input_format_get(schema->format),
-                   .path = path,
-                   .compress = compress,
-                   .progress = progress,
-                   .labels = schema->labels_count ? (int)schema->labels_count : 1,
-                   .weight = -1,
-                   .group = -1,
-                   .time = -1,
-                   .split = -1};
-    im.files = MEM_ARRAY(origin_file_t, sources->count);
+    const schema_t *schema = im.schema;
+    im.format = input_format_get(schema->format);
+    im.labels = schema->labels_count ? (int)schema->labels_count : 1;
+    im.weight = im.group = im.time = im.split = -1;
+    im.files = MEM_ARRAY(origin_file_t, im.sources->count);
     im.started_ns = im.shown_ns = clock_now_ns();
     for (int l = 0; l < im.labels; l++)
         label_reader_init(&im.label_reader[l], schema->labels_count ? schema->labels[l].rule : schema->label_rule,
@@ -350,7 +424,7 @@ static status_t import_sources(const sources_t *sources, const char *all, const 
     missing_words_init(&im.missing, schema->missing);
     status_t status;
     TRY_DONE(import_all(&im));
-    if (sources->count > 1)
+    if (im.sources->count > 1)
         im.input = all; /* what is said from here on is of all files */
     TRY_DONE(finish(&im));
 done:
@@ -358,21 +432,137 @@ done:
     return status;
 }
 
-status_t import_files(const char *const *specs, int n, const schema_t *schema, const char *path, bool compress, bool progress)
+static status_t import_specs(const char *const *specs, int n, import_t im)
 {
     sources_t sources = {0};
     char *all = NULL;
     status_t status;
     TRY_DONE(sources_find(specs, n, &sources));
     all = n > 1 ? mem_printf("%s and %d more", specs[0], n - 1) : mem_strdup(specs[0]);
-    TRY_DONE(import_sources(&sources, all, schema, path, compress, progress));
+    im.sources = &sources;
+    TRY_DONE(import_sources(im, all));
 done:
     mem_free(all);
     sources_fini(&sources);
     return status;
 }
 
+status_t import_files(const char *const *specs, int n, const schema_t *schema, const char *path, bool compress, bool progress)
+{
+    return import_specs(specs, n, (import_t){.schema = schema, .path = path, .compress = compress, .progress = progress});
+}
+
 status_t import_text(const char *input, const schema_t *schema, const char *path, bool compress, bool progress)
 {
     return import_files(&input, 1, schema, path, compress, progress);
+}
+
+/* ---- appending ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_same(const schema_t *a, const schema_t *b)
+{
+    char *of_a = schema_text(a), *of_b = schema_text(b);
+    const bool same = strcmp(of_a, of_b) == 0;
+    mem_free(of_a);
+    mem_free(of_b);
+    return same;
+}
+
+/* The schema of the dataset; a file that is given says the same, of bins how many or their edges. */
+static status_t former_schema(dataset_t *former, const char *path, const schema_t *given, schema_t **out)
+{
+    const origin_t *origin = dataset_origin(former);
+    char *yaml = NULL, *difference = NULL;
+    status_t status;
+    if (origin->kind != ORIGIN_IMPORT)
+        return FAIL(ST_INPUT, "dataset %s was %s; rows are appended to what was imported", path,
+                    origin->kind == ORIGIN_SYNTH ? "generated" : "made by a version that did not record of what");
+    TRY_DONE(dataset_schema(former, &yaml));
+    if (!yaml && !given)
+        TRY_DONE(FAIL(ST_INPUT, "dataset %s was made by a version that did not keep its schema; name it with --schema", path));
+    difference = given ? stale_settings(origin, given) : NULL;
+    if (yaml)
+        TRY_DONE(schema_parse(yaml, strlen(yaml), path, out));
+    if (difference && (!*out || !is_same(*out, given)))
+        TRY_DONE(FAIL(ST_INPUT, "dataset %s: %s; rows are appended by the schema of those that are there", path, difference));
+    mem_free(yaml);
+    yaml = *out ? NULL : schema_yaml(given);
+    if (yaml)
+        TRY_DONE(schema_parse(yaml, strlen(yaml), path, out));
+done:
+    mem_free(difference);
+    mem_free(yaml);
+    return status;
+}
+
+/* The folder, for one import alone; -1 and an error where another has it. */
+static status_t lock_former(const char *path, int *fd)
+{
+    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0)
+        return FAIL(file_blame(errno), "dataset %s cannot be opened: %m", path);
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return ST_OK;
+    close(*fd);
+    return FAIL(ST_INPUT, "dataset %s: another import appends to it now; wait for its end", path);
+}
+
+/* What imports that were killed have left. */
+static status_t sweep(const char *path)
+{
+    glob_t found = {0};
+    char *pattern = mem_printf("%s.appending.*", path);
+    status_t status = ST_OK;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc && status == ST_OK; i++)
+            status = dir_remove_tree(found.gl_pathv[i]);
+    globfree(&found);
+    mem_free(pattern);
+    return status;
+}
+
+/* In one step, so that there is a whole dataset at any moment; a job that reads the old one keeps it. */
+static status_t take_place(const char *fresh, const char *path)
+{
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
+        return FAIL(ST_SYSTEM, "the dataset with the new rows, %s, cannot take the place of %s: %m; the old one is as it was",
+                    fresh, path);
+    return dir_remove_tree(fresh);
+}
+
+static status_t append(const char *const *specs, int n, import_t im, const char *path)
+{
+    char *fresh = mem_printf("%s.appending.%ld", path, (long)getpid());
+    status_t status;
+    im.former_path = path;
+    im.path = fresh;
+    TRY_DONE(sweep(path));
+    TRY_DONE(import_specs(specs, n, im));
+    TRY_DONE(take_place(fresh, path));
+done:
+    mem_free(fresh);
+    return status;
+}
+
+status_t import_append(const char *const *specs, int n, const schema_t *given, int64_t max_bad_rows, const char *path,
+                       bool compress, bool progress)
+{
+    char *whole = whole_path(path); /* where a link leads */
+    dataset_t *former = NULL;
+    schema_t *schema = NULL;
+    int fd = -1;
+    status_t status;
+    TRY_DONE(dataset_open(whole, 0, &former));
+    TRY_DONE(lock_former(whole, &fd));
+    TRY_DONE(former_schema(former, whole, given, &schema));
+    schema->max_bad_rows = max_bad_rows >= 0 ? max_bad_rows : schema->max_bad_rows;
+    TRY_DONE(
+        append(specs, n, (import_t){.schema = schema, .former = former, .compress = compress, .progress = progress}, whole));
+done:
+    if (fd >= 0)
+        close(fd);
+    schema_destroy(&schema);
+    dataset_close(&former);
+    mem_free(whole);
+    return status;
 }

@@ -500,14 +500,25 @@ static status_t put_row(import_t *im, const text_row_t *row)
     return import_put(im);
 }
 
-/* order: check. */
+/* order: check. Of rows that are appended and sorted, that they come after those that are there. */
 static status_t check_order(import_t *im, int64_t line)
 {
     char here[TIME_TEXT], before[TIME_TEXT];
-    if (im->schema->order != TIME_ORDER_CHECK || im->row.time == DATASET_NO_TIME)
+    const bool sorts = im->schema->order == TIME_ORDER_SORT;
+    if (im->schema->order == TIME_ORDER_NONE || (sorts && !im->former) || im->row.time == DATASET_NO_TIME)
         return ST_OK;
     if (im->has_last && im->last_unit == TIME_AS_GIVEN && im->unit == TIME_MILLIONTHS)
         im->last_time *= 1000000; /* as the times that were stored */
+    if (sorts) {
+        im->last_unit = im->unit;
+        return im->has_last && im->row.time < im->last_time
+                   ? FAIL(ST_INPUT,
+                          "%s:%" PRId64 ": column %s: the time %s is before the last of dataset %s, %s, and order is sort; "
+                          "append what comes after it, or import all rows together",
+                          im->input, line, im->schema->time, time_write(im->row.time, im->unit, here), im->former_path,
+                          time_write(im->last_time, im->unit, before))
+                   : ST_OK;
+    }
     if (im->has_last && im->row.time < im->last_time)
         return FAIL(ST_INPUT,
                     "%s:%" PRId64

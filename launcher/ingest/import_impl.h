@@ -35,8 +35,11 @@ typedef struct held_line {
 typedef struct import {
     const schema_t *schema;
     const input_format_t *format;
-    bool has_format;  /* the files so far are all of `format` */
-    const char *path; /* of the dataset */
+    bool has_format;         /* the files so far are all of `format` */
+    const char *path;        /* of the dataset */
+    const dataset_t *former; /* to which rows are appended, in the place of a new one; NULL: none */
+    const char *former_path;
+    int64_t former_rows, former_input_rows; /* of it, and of all that it was made of */
     bool compress, progress;
     dataset_writer_t *writer;
     label_reader_t label_reader[DATASET_LABELS_MOST]; /* [labels] */

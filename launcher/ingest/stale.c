@@ -63,26 +63,43 @@ static status_t check_file(const origin_file_t *origin, const char *path, char *
     return ST_OK;
 }
 
-/* The files that were imported; of a single one a copy, whose path is borrowed. */
-static const origin_file_t *files_of(const origin_t *origin, origin_file_t *single, int *n)
+/* All files that a dataset's rows came from. */
+typedef struct made_of {
+    origin_file_t *files; /* **owned**; their paths are borrowed */
+    int imported, all;    /* of the import, and with those of the days that were appended */
+} made_of_t;
+
+static made_of_t made_of(const dataset_t *dataset)
 {
-    *single = (origin_file_t){.path = origin->input, .is_file = origin->is_file, .print = origin->file};
-    *n = origin->files_count ? origin->files_count : 1;
-    return origin->files_count ? origin->files : single;
+    const origin_t *origin = dataset_origin(dataset);
+    const day_list_t *days = dataset_days(dataset);
+    made_of_t made = {.imported = origin->files_count ? origin->files_count : 1};
+    int n = made.imported;
+    for (int d = 0; d < days->n; d++)
+        n += days->day[d].files_count;
+    made.files = MEM_ARRAY(origin_file_t, n);
+    made.files[0] = (origin_file_t){.path = origin->input, .is_file = origin->is_file, .print = origin->file};
+    for (int i = 0; i < origin->files_count; i++)
+        made.files[i] = origin->files[i];
+    made.all = made.imported;
+    for (int d = 0; d < days->n; d++)
+        for (int i = 0; i < days->day[d].files_count; i++)
+            made.files[made.all++] = days->day[d].files[i];
+    return made;
 }
 
-/* Compare what data.input names now with what was imported, file by file. That there is nothing to compare is no difference. */
-static status_t check_files(const origin_t *origin, const char *input, char **difference, char **note)
+/* Compare what data.input names now with what was imported, file by file; it may name what was appended since, or not. That
+ * there is nothing to compare is no difference. */
+static status_t check_files(const made_of_t *made, const char *input, char **difference, char **note)
 {
-    origin_file_t single;
     sources_t sources = {0};
-    int specs, n;
+    int specs;
     char **spec = sources_lines(input, &specs);
-    const origin_file_t *files = files_of(origin, &single, &n);
     const log_level_t level = log_level();
     log_set_level(LOG_NONE);
     status_t status = sources_find((const char *const *)spec, specs, &sources);
     log_set_level(level);
+    const int n = sources.count == made->all ? made->all : made->imported;
     if (status != ST_OK)
         *note = mem_printf("what data.input names (%s) is not there to be compared with it", spec[0]);
     else if (sources.count != n)
@@ -90,11 +107,22 @@ static status_t check_files(const origin_t *origin, const char *input, char **di
             mem_printf("it was imported from %d file%s, and data.input names %d", n, n == 1 ? "" : "s", sources.count);
     status = ST_OK;
     for (int i = 0; !*note && i < n && i < sources.count && status == ST_OK && !*difference; i++)
-        status = check_file(&files[i], sources.paths[i], difference, note);
+        status = check_file(&made->files[i], sources.paths[i], difference, note);
     sources_fini(&sources);
     mem_free(spec[0]);
     mem_free(spec);
     return status;
+}
+
+char *stale_settings(const origin_t *origin, const schema_t *schema)
+{
+    char *here = schema_text(schema);
+    char *what =
+        mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "it was given");
+    char *difference = line_that_differs(origin->settings, here, what);
+    mem_free(what);
+    mem_free(here);
+    return difference;
 }
 
 static status_t check_schema(const origin_t *origin, const char *name, char **difference, char **note)
@@ -106,18 +134,14 @@ static status_t check_schema(const origin_t *origin, const char *name, char **di
     }
     schema_t *schema;
     TRY(schema_load(name, &schema));
-    char *here = schema_text(schema);
-    char *what =
-        mem_printf("it was imported by the schema %s, in which there was", *origin->schema ? origin->schema : "it was given");
-    *difference = line_that_differs(origin->settings, here, what);
-    mem_free(what);
-    mem_free(here);
+    *difference = stale_settings(origin, schema);
     schema_destroy(&schema);
     return ST_OK;
 }
 
-static status_t check_import(const origin_t *origin, const config_t *config, char **difference, char **note)
+static status_t check_import(const dataset_t *dataset, const config_t *config, char **difference, char **note)
 {
+    const origin_t *origin = dataset_origin(dataset);
     const char *input = config->data.input;
     if (config->synth.rows)
         *difference =
@@ -125,8 +149,12 @@ static status_t check_import(const origin_t *origin, const config_t *config, cha
                        origin->input, config->synth.rows);
     if (!*difference && *input && strstr(input, "${"))
         *note = mem_printf("data.input %s, a variable of which is not set, is not compared with it", input);
-    else if (!*difference && *input)
-        TRY(check_files(origin, input, difference, note));
+    else if (!*difference && *input) {
+        made_of_t made = made_of(dataset);
+        const status_t status = check_files(&made, input, difference, note);
+        mem_free(made.files);
+        TRY(status);
+    }
     if (!*difference && *config->data.schema)
         TRY(check_schema(origin, config->data.schema, difference, note));
     return ST_OK;
@@ -167,7 +195,7 @@ status_t stale_check(const config_t *config, char **difference, char **note)
     const origin_t *origin = dataset_origin(dataset);
     status_t status = ST_OK;
     if (origin->kind == ORIGIN_IMPORT)
-        status = check_import(origin, config, difference, note);
+        status = check_import(dataset, config, difference, note);
     else if (origin->kind == ORIGIN_SYNTH)
         check_synth(origin, config, difference);
     else
@@ -201,12 +229,11 @@ status_t stale_input(const char *path, char **difference)
     TRY(dataset_open(path, 0, &dataset));
     const origin_t *origin = dataset_origin(dataset);
     status_t status = ST_OK;
-    origin_file_t single;
-    int n;
-    const origin_file_t *files = files_of(origin, &single, &n);
-    for (int i = 0; origin->kind == ORIGIN_IMPORT && i < n && status == ST_OK && !*difference; i++)
-        if (files[i].is_file)
-            status = check_file(&files[i], files[i].path, difference, &note);
+    made_of_t made = made_of(dataset);
+    for (int i = 0; origin->kind == ORIGIN_IMPORT && i < made.all && status == ST_OK && !*difference; i++)
+        if (made.files[i].is_file)
+            status = check_file(&made.files[i], made.files[i].path, difference, &note);
+    mem_free(made.files);
     if (status == ST_OK && !*difference && origin->kind == ORIGIN_IMPORT)
         *difference = own_schema_difference(origin);
     mem_free(note);

@@ -24,6 +24,7 @@
 #include "common/process/failpoint.h"
 #include "common/process/rank_signals.h"
 #include "common/products/gemm.h"
+#include "launcher/coordinator/continuation.h"
 #include "launcher/job/complexity.h"
 #include "launcher/job/field_names.h"
 #include "launcher/job/leftovers.h"
@@ -386,22 +387,37 @@ static status_t check_processors(const roster_t *roster, const experiment_t *exp
     return status;
 }
 
+/* --continue. */
+static status_t go_on(const options_t *options, const job_kind_t *kind, experiment_t *experiment)
+{
+    char *out = job_out_dir(options, experiment);
+    const status_t status = continuation_apply(options->go_on, out, kind->in_variants, experiment);
+    mem_free(out);
+    return status;
+}
+
+/* *out may be there after an error. */
+static status_t read_experiment(const options_t *options, const job_kind_t *kind, experiment_t **out)
+{
+    TRY(product_kernel_check());
+    TRY(experiment_load(options->argument, options->sets, options->n_sets, out));
+    return go_on(options, kind, *out);
+}
+
 /* What is wrong with the configuration is said once, by rank 0. *out may be there where another check fails. */
-static status_t load_experiment(const options_t *options, job_prepare_fn *prepare, int rank, experiment_t **out)
+static status_t load_experiment(const options_t *options, const job_kind_t *kind, int rank, experiment_t **out)
 {
     const log_level_t level = log_level();
     if (rank > 0)
         log_set_level(LOG_NONE);
-    status_t status = product_kernel_check();
-    if (status == ST_OK)
-        status = experiment_load(options->argument, options->sets, options->n_sets, out);
+    const status_t status = read_experiment(options, kind, out);
     log_set_level(level);
     TRY(status);
     if (rank > 0)
         return ST_OK;
     if (options->restarts && !getenv(LAUNCH_BY_SMELTER))
         return FAIL(ST_INPUT, "--restarts works only where smelter itself starts the ranks; leave it out, or leave out mpirun");
-    return prepare(*out, options);
+    return kind->prepare(*out, options);
 }
 
 /* What is the same on all ranks, or else they do not train. `loaded` is how this rank's configuration was read. Collective. */
@@ -452,7 +468,7 @@ static status_t run_rank(const options_t *options, const job_kind_t *kind)
     experiment_t *experiment = NULL;
     cluster_t *cluster;
     roster_t roster = {0};
-    status_t status = load_experiment(options, kind->prepare, rank, &experiment);
+    status_t status = load_experiment(options, kind, rank, &experiment);
     char *out = experiment ? job_out_dir(options, experiment) : mem_strdup("");
     const run_folders_t folders = {.job = out, .in_variants = kind->in_variants, .scored = options->run_dir};
     const double deadline_s = experiment ? experiment->base->cluster.deadline_s : 30;
@@ -485,14 +501,14 @@ status_t job_run(const options_t *options, const job_kind_t *kind)
 {
     if (cluster_is_launched())
         return run_rank(options, kind);
-    experiment_t *experiment;
+    experiment_t *experiment = NULL;
     int64_t restarts;
+    status_t status;
     TRY(supervise_parse(options->restarts, &restarts));
-    TRY(product_kernel_check());
-    TRY(experiment_load(options->argument, options->sets, options->n_sets, &experiment));
-    status_t status = kind->prepare(experiment, options);
-    if (status == ST_OK)
-        status = start_supervised(options, experiment, restarts);
+    TRY_DONE(read_experiment(options, kind, &experiment));
+    TRY_DONE(kind->prepare(experiment, options));
+    TRY_DONE(start_supervised(options, experiment, restarts));
+done:
     experiment_destroy(&experiment);
     return status;
 }

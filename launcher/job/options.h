@@ -26,6 +26,7 @@ typedef struct options {
     const char *fetch;              /* --fetch */
     const char *out;                /* --out */
     const char *schema;             /* --schema */
+    const char *append;             /* --append */
     const char *max_bad_rows;       /* --max-bad-rows */
     const char *label;              /* --label */
     const char *rows;               /* --rows */
@@ -41,6 +42,7 @@ typedef struct options {
     bool json;                      /* --json */
     resume_t resume;                /* --resume, --resume auto */
     bool again;                     /* --again */
+    const char *go_on;              /* --continue */
     bool no_compress;               /* --no-compress */
     bool deep;                      /* --deep */
     bool verify;                    /* --verify */

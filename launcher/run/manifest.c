@@ -107,6 +107,7 @@ static jsondoc_t *encode(const manifest_t *manifest)
     if (manifest->stores)
         put_stores(doc, manifest);
     places_put(doc, &manifest->places);
+    continued_put(doc, &manifest->continued);
     processors_put(doc, &manifest->processors);
     if (manifest->provenance.version)
         provenance_put(doc, &manifest->provenance);
@@ -202,6 +203,7 @@ static status_t decode(const jsondoc_t *doc, const char *where, bool sealed, man
     if (jsondoc_has(doc, "stores"))
         TRY(get_stores(doc, where, out));
     TRY(places_get(doc, where, manifest_shards(out), &out->places));
+    TRY(continued_get(doc, where, &out->continued));
     TRY(processors_get(doc, where, &out->processors));
     TRY(provenance_get(doc, where, &out->provenance));
     replica_result_t *run = &out->result;
@@ -492,6 +494,7 @@ void manifest_fini(manifest_t *manifest)
     float_file_close(&manifest->result.predictions_file);
     mem_free(manifest->stores);
     places_fini(&manifest->places);
+    continued_fini(&manifest->continued);
     config_destroy(&manifest->config);
     input_fields_fini(&manifest->inputs);
     *manifest = (manifest_t){0};

@@ -18,6 +18,7 @@
 #include "common/config/config.h"
 #include "launcher/ranks/processors.h"
 #include "launcher/ranks/provenance.h"
+#include "launcher/run/continued.h"
 #include "launcher/run/input_fields.h"
 #include "launcher/run/places.h"
 #include "launcher/run/run_files.h"
@@ -37,6 +38,7 @@ typedef struct manifest {
     int64_t workers, servers, shards_per_server;
     hash_digest_t *stores; /* **owned**, [servers * shards_per_server]: the rows that each shard stored; NULL: not recorded */
     places_t places;       /* **owned**; of the stores */
+    continued_t continued; /* **owned**; the run that it went on from, with appended rows alone */
     int64_t steps;
     int64_t stopped_at;   /* its training ended before this step, after which it did not get better; 0: after all steps */
     int64_t best_step;    /* its parameters are those before this step; 0: those after the last */

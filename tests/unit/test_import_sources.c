@@ -5,14 +5,19 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/data/dataset.h"
+#include "common/data/dataset_meta.h"
+#include "common/texts/kept_texts.h"
 #include "launcher/ingest/import.h"
 #include "launcher/ingest/sources.h"
 
@@ -434,16 +439,230 @@ static void test_order_is_made(void **state)
     dataset_close(&dataset);
 }
 
+/* ---- appending ----------------------------------------------------------------------------------------------------------- */
+
+#define DAYS_SCHEMA \
+    "group: q\ntime: t\nweight: w\nlabels: [y, {name: z, column: z}]\nmissing: [NA]\nsplit: {column: part, words: true}\n" \
+    "columns: [k, {name: n, kind: numeric, fill: 3, indicator: true}, {name: b, column: n, bins: [2, 4]},\n" \
+    "          {name: tags, kind: multi}, {name: m, kind: numeric, column: n, transform: log1p}]\n"
+
+/* A day of rows: what is in it is a function of its number. */
+static const char *write_day(const char *name, int day, int rows)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    fputs("q,t,w,y,z,part,k,n,tags\n", out);
+    for (int i = day * 10000; i < day * 10000 + rows; i++)
+        fprintf(out, "%d,%d,%d,%d,%d,%s,v%d,%s,%s\n", i / 4, i, 1 + i % 3, i % 5 == 0, i % 2,
+                i % 7 == 3   ? "test"
+                : i % 3 == 1 ? "eval"
+                             : "train",
+                i % 40,
+                i % 11 == 0 ? "NA"
+                : i % 2     ? "1.5"
+                            : "4",
+                i % 4 == 0   ? ""
+                : i % 4 == 1 ? "a"
+                             : "a|b");
+    fclose(out);
+    const char *path = test_write(name, text);
+    free(text);
+    return path;
+}
+
+static char *place_of(dataset_t *dataset)
+{
+    dataset_close(&dataset);
+    return mem_strdup(test_path("dataset-%d", made - 1));
+}
+
+static status_t append(const char *path, const char *schema_text, const char *const *specs, int n)
+{
+    schema_t *schema = schema_text ? load(schema_text) : NULL;
+    catch_start();
+    const status_t status = import_append(specs, n, schema, -1, path, true, false);
+    catch_stop();
+    schema_destroy(&schema);
+    return status;
+}
+
+static dataset_t *reopened(const char *path)
+{
+    dataset_t *dataset = NULL;
+    assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
+    return dataset;
+}
+
+/* Days that are appended one by one are the dataset that they are together, but that weights and numbers are scaled as on the
+ * first; and it says what it was after each. */
+static void test_days_are_appended(void **state)
+{
+    (void)state;
+    const char *days[] = {write_day("day0.csv", 0, 9000), write_day("day1.csv", 1, 300), write_day("day2.csv", 2, 8000)};
+    dataset_t *one = import(DAYS_SCHEMA, days, 1);
+    const uint64_t first_hash = dataset_info(one)->content_hash;
+    const double mean = dataset_info(one)->weight_mean;
+    char *path = place_of(one);
+    assert_int_equal(append(path, NULL, &days[1], 1), ST_OK);
+    one = reopened(path);
+    const uint64_t second_hash = dataset_info(one)->content_hash;
+    dataset_close(&one);
+    assert_int_equal(append(path, DAYS_SCHEMA, &days[2], 1), ST_OK);
+    one = reopened(path);
+    dataset_t *all = import(DAYS_SCHEMA, days, 3);
+    const dataset_info_t *a = dataset_info(one), *b = dataset_info(all);
+    assert_true(a->rows == b->rows && a->train_rows == b->train_rows && a->test_rows == b->test_rows);
+    assert_true(a->weight_mean == mean && a->labels == 2);
+    for (int l = 0; l < 2; l++) {
+        assert_int_equal(a->label_of[l].positives, b->label_of[l].positives);
+        assert_int_equal(a->label_of[l].train_positives, b->label_of[l].train_positives);
+    }
+    assert_int_equal(dataset_meta(one)->blocks_hash, dataset_meta(all)->blocks_hash);
+    for (int f = 0; f < dataset_meta(one)->count; f++) {
+        assert_int_equal(a->fields[f].cardinality, b->fields[f].cardinality);
+        assert_int_equal(a->fields[f].missing, b->fields[f].missing);
+        assert_int_equal(dataset_meta(one)->top_count[f], dataset_meta(all)->top_count[f]);
+        for (int i = 0; i < dataset_meta(one)->top_count[f]; i++)
+            assert_string_equal(dataset_meta(one)->top[f][i].text, dataset_meta(all)->top[f][i].text);
+    }
+    for (int64_t p = 0; p < a->rows; p += 97)
+        assert_int_equal(census_input_row(dataset_census(one), p), p + 1);
+    char fault[KEPT_TEXTS_FAULT];
+    kept_texts_t *texts = kept_texts_open(path, a->content_hash, fault);
+    kept_text_t text;
+    assert_non_null(texts);
+    assert_true(kept_texts_find(texts, text_key("v39"), &text, fault) && text.bytes == 3 && memcmp(text.at, "v39", 3) == 0);
+    assert_true(kept_texts_find(texts, text_key("25"), &text, fault)); /* a query id of the first day, and of the last */
+    assert_true(kept_texts_find(texts, text_key("6999"), &text, fault));
+    kept_texts_close(&texts);
+    const day_list_t *list = dataset_days(one);
+    assert_int_equal(list->n, 3);
+    assert_true(list->day[0].rows == 9000 && list->day[0].content_hash == first_hash && list->day[0].files_count == 0);
+    assert_true(list->day[1].rows == 9300 && list->day[1].content_hash == second_hash);
+    assert_true(list->day[2].rows == 17300 && list->day[2].content_hash == a->content_hash);
+    assert_int_equal(day_list_find(list, second_hash), 1);
+    assert_string_equal(list->day[1].files[0].path, days[1]);
+    assert_int_equal(list->day[2].train_rows, a->train_rows);
+    dataset_close(&one);
+    dataset_close(&all);
+    mem_free(path);
+}
+
+/* Each day is split by itself; edges and scaling are those of the first. */
+static void test_days_of_a_share(void **state)
+{
+    (void)state;
+    const char *schema = "label: y\ntime: t\norder: sort\nsplit: {train_fraction: 0.5, test_fraction: 0.25}\n"
+                         "columns: [{name: k, column: n, bins: 2}, {name: n, kind: numeric, transform: standardise}]\n";
+    const char *first = test_write("first.csv", "y,t,n\n1,3,9\n0,2,1\n0,4,8\n1,1,5\n");
+    const char *second = test_write("second.csv", "y,t,n\n1,7,100\n0,6,200\n1,5,\n0,8,4\n");
+    dataset_t *dataset = import(schema, &first, 1);
+    const double mean = dataset_info(dataset)->fields[0].mean, scale = dataset_info(dataset)->fields[0].scale;
+    assert_true(mean == 3.0); /* of 5 and 1 */
+    char *path = place_of(dataset);
+    assert_int_equal(append(path, NULL, &second, 1), ST_OK);
+    dataset = reopened(path);
+    const dataset_info_t *info = dataset_info(dataset);
+    assert_true(info->fields[0].mean == mean && info->fields[0].scale == scale);
+    assert_true(info->rows == 8 && info->train_rows == 4 && info->test_rows == 2);
+    static const int64_t train[] = {0, 1, 4, 5};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(dataset_position(dataset, SPLIT_TRAIN, i), train[i]);
+    assert_int_equal(dataset_position(dataset, SPLIT_TEST, 1), 7);
+    static const char *const keys[] = {"[5, inf)", "(-inf, 5)", "[5, inf)", "[5, inf)",
+                                       "",         "[5, inf)",  "[5, inf)", "(-inf, 5)"};
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(key_at(dataset, i, 0), text_key(keys[i]));
+    dataset_close(&dataset);
+    const char *early = test_write("early2.csv", "y,t,n\n1,9,1\n0,7.5,1\n");
+    assert_int_equal(append(path, NULL, &early, 1), ST_INPUT);
+    assert_caught("early2.csv:3: column t: the time 7.5 is before the last of dataset");
+    assert_caught("8, and order is sort; append what comes after it, or import all rows together");
+    mem_free(path);
+}
+
+static void test_days_that_do_not_fit(void **state)
+{
+    (void)state;
+    const char *day = write_day("fits.csv", 0, 50), *other = test_write("other.csv", "y,x\n1,2\n");
+    char *path = place_of(import(DAYS_SCHEMA, &day, 1));
+    dataset_t *dataset = reopened(path);
+    const uint64_t hash = content(dataset);
+    assert_int_equal(append(path, NULL, &other, 1), ST_INPUT);
+    assert_caught("other.csv: no column z, which the schema wants as label");
+    assert_int_equal(append(path, "label: y\ncolumns: [k]\n", &day, 1), ST_INPUT);
+    assert_caught("in which there was ");
+    assert_caught("rows are appended by the schema of those that are there");
+    assert_int_equal(append(test_path("nothing"), NULL, &day, 1), ST_INPUT);
+    assert_caught("no dataset at ");
+    const int fd = open(path, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(append(path, NULL, &day, 1), ST_INPUT);
+    assert_caught("another import appends to it now; wait for its end");
+    close(fd);
+    assert_int_equal(content(reopened(path)), hash);
+    mem_free(path);
+}
+
+/* Killed in the middle: the dataset is what it was, and the next import clears up. */
+static void test_append_is_killed(void **state)
+{
+    (void)state;
+    const char *days[] = {write_day("before.csv", 0, 500), "-"};
+    char *path = place_of(import(DAYS_SCHEMA, days, 1));
+    const uint64_t hash = content(reopened(path));
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(pipes[0], STDIN_FILENO);
+        close(pipes[1]);
+        const status_t status = import_append(&days[1], 1, NULL, -1, path, true, false);
+        _exit(status == ST_OK ? 0 : 1);
+    }
+    close(pipes[0]);
+    char *half = mem_printf("%s.appending.%ld.partial.%ld/data.mdb", path, (long)child, (long)child);
+    assert_int_equal(fcntl(pipes[1], F_SETFL, O_NONBLOCK), 0);
+    const char *rows = "q,t,w,y,z,part,k,n,tags\n";
+    for (int i = 0; i < 100000 && access(half, F_OK) != 0; i++, rows = "1,1,1,1,1,train,a,1,a\n")
+        if (write(pipes[1], rows, strlen(rows)) < 0)
+            usleep(1000);
+    assert_int_equal(access(half, F_OK), 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(pipes[1]);
+    assert_int_equal(content(reopened(path)), hash);
+    const char *day = write_day("after.csv", 1, 100);
+    assert_int_equal(append(path, NULL, &day, 1), ST_OK);
+    assert_int_equal(access(half, F_OK), -1);
+    dataset_t *dataset = reopened(path);
+    assert_int_equal(dataset_info(dataset)->rows, 600);
+    dataset_close(&dataset);
+    mem_free(half);
+    mem_free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts_are_one), cmocka_unit_test(test_files_that_do_not_fit),
-        cmocka_unit_test(test_label_rules),   cmocka_unit_test(test_words_for_nothing),
-        cmocka_unit_test(test_libffm),        cmocka_unit_test(test_libffm_of_many_rows),
-        cmocka_unit_test(test_weights),       cmocka_unit_test(test_several_labels),
-        cmocka_unit_test(test_rows_to_score), cmocka_unit_test(test_order_is_checked),
-        cmocka_unit_test(test_bins),          cmocka_unit_test(test_bins_of_quantiles),
+        cmocka_unit_test(test_parts_are_one),
+        cmocka_unit_test(test_files_that_do_not_fit),
+        cmocka_unit_test(test_label_rules),
+        cmocka_unit_test(test_words_for_nothing),
+        cmocka_unit_test(test_libffm),
+        cmocka_unit_test(test_libffm_of_many_rows),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_several_labels),
+        cmocka_unit_test(test_rows_to_score),
+        cmocka_unit_test(test_order_is_checked),
+        cmocka_unit_test(test_bins),
+        cmocka_unit_test(test_bins_of_quantiles),
         cmocka_unit_test(test_order_is_made),
+        cmocka_unit_test(test_days_are_appended),
+        cmocka_unit_test(test_days_of_a_share),
+        cmocka_unit_test(test_days_that_do_not_fit),
+        cmocka_unit_test(test_append_is_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
