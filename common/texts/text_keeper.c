@@ -9,7 +9,7 @@
 #include "common/files/disk.h"
 #include "common/texts/kept_texts.h"
 
-#define PIECE_BYTES ((size_t)64 << 10) /* of a full one, keys included */
+#define PIECE_BYTES ((size_t)65000) /* of a full one, so that with a text more it has room in 64 KiB */
 #define SHORT ((size_t)16)
 #define ROOM_LEAST ((size_t)1 << 10)
 #define ENTRY_HEAD (sizeof(uint64_t) + 1) /* of a text in a piece */
@@ -32,6 +32,8 @@ struct text_keeper {
     text_piece_t part[KEPT_TEXTS_PARTS];
     text_piece_t *full; /* [count] */
     size_t count, full_capacity;
+    text_piece_t *spare; /* [spares] memory of pieces that were written */
+    size_t spares, spare_capacity;
     uint64_t *known; /* [GROUPS_KNOWN] by the key, or NULL */
 };
 
@@ -152,9 +154,12 @@ void text_keeper_destroy(text_keeper_t **keeper)
         piece_fini(&k->part[p]);
     for (size_t i = 0; i < k->count; i++)
         piece_fini(&k->full[i]);
+    for (size_t i = 0; i < k->spares; i++)
+        piece_fini(&k->spare[i]);
     disk_close(&k->file);
     kept_index_fini(&k->index);
     mem_free(k->full);
+    mem_free(k->spare);
     mem_free(k->field_bytes);
     mem_free(k->known);
     mem_free(k);
@@ -210,6 +215,8 @@ static void add(text_keeper_t *k, kept_count_t *count, uint64_t *of_field, uint6
     *of_field += bytes;
     const int p = kept_texts_part(key);
     text_piece_t *piece = &k->part[p];
+    if (!piece->bytes && k->spares > 0)
+        *piece = k->spare[--k->spares];
     piece_put(piece, key, text, bytes);
     if (piece->used < PIECE_BYTES)
         return;
@@ -240,6 +247,10 @@ void text_keeper_add_group(text_keeper_t *k, uint64_t key, const char *text, siz
 void text_keeper_take(text_keeper_t *k, text_batch_t *batch)
 {
     ASSERT(batch->count == 0);
+    MEM_GROW(k->spare, k->spare_capacity, k->spares + batch->spent);
+    for (size_t i = 0; i < batch->spent; i++)
+        k->spare[k->spares++] = batch->piece[i];
+    batch->spent = 0;
     MEM_GROW(batch->piece, batch->capacity, k->count);
     for (size_t i = 0; i < k->count; i++)
         batch->piece[i] = k->full[i];
@@ -261,15 +272,16 @@ status_t text_keeper_write(text_keeper_t *k, text_batch_t *batch)
     for (size_t i = 0; i < batch->count; i++) {
         if (status == ST_OK)
             status = write_piece(k, &batch->piece[i]);
-        piece_fini(&batch->piece[i]);
+        batch->piece[i].used = batch->piece[i].n = 0;
     }
+    batch->spent = batch->count;
     batch->count = 0;
     return status;
 }
 
 void text_batch_fini(text_batch_t *batch)
 {
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count + batch->spent; i++) /* one of them is 0 */
         piece_fini(&batch->piece[i]);
     mem_free(batch->piece);
     compressor_destroy(&batch->compressor);

@@ -1,7 +1,8 @@
 /* text_keeper.h - writes the texts of a dataset's values beside it while it is imported (kept_texts.h). What is kept depends on
  * the order in which values are added, and the bytes of the file on nothing else.
  *
- * add and take are one thread's at a time, write another's at a time; a batch is its owner's. Memory: 16 MiB and batches. */
+ * add and take are one thread's at a time, write another's at a time; a batch is its owner's. Memory: 16 MiB, and as much for
+ * batches. */
 #ifndef SMELTER_TEXT_KEEPER_H
 #define SMELTER_TEXT_KEEPER_H
 
@@ -28,8 +29,8 @@ typedef struct text_piece text_piece_t;
 
 /* Pieces on their way to the file. Empty at first (all zero); text_batch_fini. */
 typedef struct text_batch {
-    text_piece_t *piece;
-    size_t count, capacity;
+    text_piece_t *piece; /* [count] to be written, or [spent], whose memory the keeper takes back */
+    size_t count, spent, capacity;
     compressor_t *compressor;
     record_t raw;
 } text_batch_t;

@@ -66,6 +66,22 @@ quick_commands() {
     of_files "$T/data/data.sums" "$T/data" "$SMELTER" inspect "$T/data" --verify
 }
 
+# Texts of values are for people: what is shown goes on without them.
+texts_of_values() {
+    truncate -s -9 "$T/data/data.texts"
+    run "$T/log" "$SMELTER" inspect "$T/data" --verify
+    expect "cut texts are verified: code $CODE" [ "$CODE" = 1 ]
+    expect_line "$T/log" "dataset $T/data: data.texts is cut short or damaged; remove it, or import or generate it again"
+    run "$T/log" "$SMELTER" inspect "$T/data"
+    expect "cut texts are an error: code $CODE" [ "$CODE" = 0 ]
+    expect "said once" [ "$(grep -c 'data.texts is cut short or damaged, so values are shown by their keys' "$T/log")" = 1 ]
+    rm "$T/data/data.texts"
+    run "$T/log" "$SMELTER" inspect "$T/data" --verify
+    expect "no texts: code $CODE" [ "$CODE" = 0 ]
+    predict
+    expect "predictions without texts" [ "$SCORE" = "$SCORES" ]
+}
+
 # Of a base many pages are free, and hold nothing that could be damaged.
 verify_base() {
     local i found=0
@@ -120,4 +136,5 @@ case_of "a run with stores, bases and a dataset, all with checksums" trained
 case_of "digest and inspect --verify find every bit that flips" quick_commands
 case_of "checkpoint verify finds it in a base" verify_base
 case_of "predict, warm_start and --resume refuse what is damaged" jobs
+case_of "texts of values that are damaged, or gone, change what is shown and nothing else" texts_of_values
 finish_tests

@@ -281,6 +281,28 @@ static void test_keys_of_rows_are_named(void **state)
     dataset_close(&dataset);
 }
 
+static void test_parquet(void **state)
+{
+    (void)state;
+    const char *file = test_data("parquet/datapage_v2.snappy.parquet"), *path = test_path("parquet");
+    if (!file)
+        return;
+    schema_t *schema;
+    dataset_t *dataset;
+    const char *yaml = "label: d\nsplit: {train_fraction: 0.5}\ngroup: a\n"
+                       "columns: [b, {name: e, kind: multi}, {name: c, kind: numeric}]\n";
+    assert_int_equal(schema_load(test_write("schema.yaml", yaml), &schema), ST_OK);
+    assert_int_equal(import_text(file, schema, path, true, false), ST_OK);
+    schema_destroy(&schema);
+    assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
+    shown_values_t *shown = shown_values_create(dataset);
+    assert_string_equal(shown_group(shown, "abc"), "abc");
+    assert_string_equal(shown_of(shown, 1, "5"), "5");
+    assert_string_equal(shown_of(shown, 2, "3"), "3");
+    shown_values_destroy(&shown);
+    dataset_close(&dataset);
+}
+
 static void test_features_and_generated_values(void **state)
 {
     (void)state;
@@ -406,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_every_kind_of_value_is_shown),
         cmocka_unit_test(test_keys_of_rows_are_named),
+        cmocka_unit_test(test_parquet),
         cmocka_unit_test(test_features_and_generated_values),
         cmocka_unit_test(test_what_is_left_out_is_said),
         cmocka_unit_test(test_cores_change_nothing),
