@@ -227,6 +227,8 @@ static status_t find_checkpoint(coordinator_t *c, const manifest_t *wanted, chec
 
 static double base_rate(const dataset_t *dataset)
 {
+    if (dataset_info(dataset)->has_weight) /* which losses are by, and positives are not counted by */
+        return NAN;
     const census_t *census = dataset_census(dataset);
     const int64_t rows = dataset_info(dataset)->train_rows;
     return census->is_recorded && rows ? (double)dataset_train_positives(dataset) / (double)rows : NAN;

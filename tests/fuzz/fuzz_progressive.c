@@ -1,12 +1,13 @@
 /* The state of progressive metrics that a checkpoint holds, and the messages of workers that follow it (progressive.h).
  *
  *     u8 batch, u8 lanes (as an exponent), u8 workers, u8 total, u8 interval, u8 first visits,
- *     u8 {bit 0: keeps them, bit 1: from a state}, u16 bytes of the state, the state,
+ *     u8 {bit 0: keeps them, bit 1: from a state, bit 2: weights, bit 3: windows}, u16 bytes of the state, the state,
  *     messages: u8 worker, u8 step, u8 count, of predictions, labels and queries: i8 bytes more than fit, in sixteenths,
  *     u8 what they are made of                                                                                              */
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/net/message.h"
 #include "launcher/metrics/progressive.h"
 #include "tests/fuzz/harness.h"
 
@@ -62,7 +63,7 @@ static void put_message(progressive_t *p, const progressive_options_t *o, fuzz_i
     message.header = wire_header(WIRE_PROGRESS, 1, 1, (uint32_t)worker, step, count);
     message.frame[0] = frame(in, 4 * count);
     message.frame[1] = frame(in, count);
-    message.frame[2] = frame(in, 8 * count);
+    message.frame[2] = frame(in, 8 * count * message_about(o->window > 0, o->has_weight).words);
     held++;
     const status_t status = progressive_put(p, worker, &message, 2000);
     ASSERT(status == ST_OK || status == ST_MESSAGE);
@@ -85,13 +86,21 @@ static progressive_options_t read_options(fuzz_input_t *in)
     return o;
 }
 
+static void read_flags(progressive_options_t *o, unsigned flags)
+{
+    o->keeps = flags & 1;
+    o->has_weight = flags >> 2 & 1;
+    o->window = flags >> 3 & 1 ? 1000 : 0;
+    o->ticks = 1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input_t in = {data, size}, state;
     progressive_options_t o = read_options(&in);
     const unsigned flags = fuzz_byte(&in);
     const size_t wanted = fuzz_number(&in, 2);
-    o.keeps = flags & 1;
+    read_flags(&o, flags);
     size_t bytes;
     state = (fuzz_input_t){in.at, wanted < in.left ? wanted : in.left};
     in.at += state.left;
@@ -122,16 +131,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 /* Two workers, 8 examples a step, 20 in all, in the given steps' messages; then the state, and the last step. */
-static void seed(const char *name, bool keeps)
+static void seed(const char *name, uint8_t flags)
 {
-    const uint8_t options[] = {7, 1, 1, 20, 2, 12, keeps}, steps[] = {0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 0, 4, 0, 120, 0, 2, 0, 0};
+    const uint8_t options[] = {7, 1, 1, 20, 2, 12, flags}, steps[] = {0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 0, 4, 0, 120, 0, 2, 0, 0};
     uint8_t head[sizeof options + 2];
     memcpy(head, options, sizeof options);
     head[7] = head[8] = 0;
     fuzz_seed_with(name, head, sizeof head, steps, sizeof steps);
     fuzz_input_t in = {options, sizeof options}, messages = {steps, sizeof steps};
     progressive_options_t o = read_options(&in);
-    o.keeps = keeps;
+    read_flags(&o, flags);
     progressive_t *p = progressive_create(&o);
     put_message(p, &o, &messages);
     put_message(p, &o, &messages);
@@ -148,6 +157,9 @@ static void seed(const char *name, bool keeps)
 
 void fuzz_seeds(void)
 {
-    seed("usual", false);
-    seed("keeps", true);
+    seed("usual", 0);
+    seed("keeps", 1);
+    seed("weights", 4);
+    seed("windows", 8);
+    seed("all", 13);
 }

@@ -90,6 +90,21 @@ static void test_what_is_refused(void **state)
     assert_string_equal(time_read("1e300", 5, &form, &value), "out of the range of 64 bits");
 }
 
+/* Whole numbers are seconds, or what else is likely by their size. */
+static void test_ticks_of_a_second(void **state)
+{
+    (void)state;
+    assert_int_equal(time_ticks(1465877179, TIME_AS_GIVEN), 1);
+    assert_int_equal(time_ticks(-5, TIME_AS_GIVEN), 1);
+    assert_int_equal(time_ticks(1650000000123, TIME_AS_GIVEN), 1000);
+    assert_int_equal(time_ticks(1650000000123456, TIME_AS_GIVEN), 1000000);
+    assert_int_equal(time_ticks(1650000000123456789, TIME_AS_GIVEN), 1000000000);
+    assert_int_equal(time_ticks(INT64_MAX, TIME_AS_GIVEN), 1000000000);
+    assert_int_equal(time_ticks(1465877179000000, TIME_MILLIONTHS), 1000000);
+    assert_int_equal(time_ticks(1650000000123000000, TIME_MILLIONTHS), 1000000000);
+    assert_int_equal(time_ticks(7, TIME_ISO), 1000000);
+}
+
 static void test_what_is_shown(void **state)
 {
     (void)state;
@@ -108,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_read),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_ticks_of_a_second),
         cmocka_unit_test(test_what_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
