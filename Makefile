@@ -54,7 +54,7 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-only help setup setup-check demo check test bench scale sim faults fuzz verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all install install-only help setup setup-check demo check test bench scale sim faults fuzz portable verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests build-fuzzers
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
@@ -121,6 +121,10 @@ build-fuzzers: $(FUZZERS)
 faults: all $(FAILING) ## fail every system call of a job on its files in turn, and start it again (hours; RANKS, KINDS, SCENES choose)
 	@FULL=1 tests/cluster/test_failing_calls.sh $(BUILD)
 
+portable: all ## show that determinism portable has the same bits by other kernels, compilers, builds and processors (20 minutes the first time)
+	@.ci/setup portable
+	@tests/portable.sh $(BUILD)
+
 verify-numpy: all ## train small configurations and compute each again from docs/MATH.md, with numpy
 	@rm -rf out/verify-numpy && mkdir -p out
 	@SMELTER_PROGRESS=off SMELTER_LOG=warn $(BUILD)/smelter compare tests/verify_numpy.yaml --out out/verify-numpy >out/verify-numpy.log
@@ -157,7 +161,7 @@ format: ## clang-format all sources in place
 	clang-format -i $(shell git ls-files '*.c' '*.h' | grep -v config_keys.h)
 
 clean: ## remove all build folders
-	rm -rf build build-sanitize build-asan build-ubsan build-tsan build-fuzz
+	rm -rf build build-sanitize build-asan build-ubsan build-tsan build-fuzz build-portable
 
 $(BUILD)/libsmelter.a: $(OBJECTS)
 	@rm -f $@

@@ -643,6 +643,7 @@ config_t *config_to_score(const config_t *teacher, const config_t *student)
     scoring.cluster = student->cluster;
     scoring.data = student->data;
     scoring.determinism = student->determinism;
+    scoring.kernels = student->kernels;
     scoring.train.batch = student->train.batch;
     scoring.train.lanes = student->train.lanes;
     scoring.objective.form = FORM_JOINT;

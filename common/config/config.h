@@ -144,7 +144,7 @@ static inline bool config_is_taught(const config_t *config)
 /* config_uses_own_kernels - are the products of its networks our own (common/products/product.h)? */
 static inline bool config_uses_own_kernels(const config_t *config)
 {
-    return config->kernels == KERNELS_OWN;
+    return config->kernels == KERNELS_OWN || (config->kernels == KERNELS_AUTO && config->determinism == DETERMINISM_PORTABLE);
 }
 
 /* config_has_part - is a network made with this part (model.parts)? */

@@ -278,6 +278,16 @@ static int add_schedules(const config_t *config, complaint_t *out, int n)
     return n;
 }
 
+/* add_kernels - what is wrong with what makes matrix products. */
+static int add_kernels(const config_t *config, complaint_t *out, int n)
+{
+    if (config->determinism != DETERMINISM_PORTABLE || config->kernels != KERNELS_OPENBLAS)
+        return n;
+    return add(out, n, "kernels", "determinism", NULL,
+               mem_strdup("kernels openblas gives the bits of its version and of this processor, and determinism portable "
+                          "promises the same on all; remove kernels, or set determinism: invariant"));
+}
+
 /* add_cluster - what is wrong with the places of sockets. */
 static int add_cluster(const config_t *config, complaint_t *out, int n)
 {
@@ -317,7 +327,7 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
 {
     int64_t lanes = config->train.lanes, batch = config->train.batch;
     const char *level = config_determinism_word((determinism_t)config->determinism);
-    bool ordered = config->determinism == DETERMINISM_SYNC || config->determinism == DETERMINISM_INVARIANT;
+    const bool ordered = config->determinism >= DETERMINISM_SYNC;
     int n = 0;
     bool lanes_fit = true;
     if (ordered && !is_power_of_two(lanes)) {
@@ -350,7 +360,7 @@ int config_complaints(const config_t *config, complaint_t out[COMPLAINTS_MAX])
             mem_printf("data.input '%s' needs data.schema to say what its columns are; name a YAML file or a preset (criteo, "
                        "avazu, libsvm)",
                        config->data.input));
-    n = add_validation(config, out, add_parts(config, out, add_cluster(config, out, n)));
+    n = add_validation(config, out, add_parts(config, out, add_cluster(config, out, add_kernels(config, out, n))));
     return add_schedules(config, out, add_activations(config, out, add_methods(config, out, n)));
 }
 

@@ -6,7 +6,7 @@
 #include "common/config/yaml_tree.h"
 
 #define COMPLAINT_KEYS 3
-#define COMPLAINTS_MAX 28
+#define COMPLAINTS_MAX 29
 
 typedef struct complaint {
     const char *keys[COMPLAINT_KEYS]; /* involved, the likeliest to be changed first; the rest NULL */

@@ -36,9 +36,10 @@
     W(async, DETERMINISM_ASYNC, "L0: pushes apply on arrival, pulls never wait") \
     W(bounded, DETERMINISM_BOUNDED, "L1: a worker runs at most train.staleness steps ahead") \
     W(sync, DETERMINISM_SYNC, "L2: bit-identical on the same ranks") \
-    W(invariant, DETERMINISM_INVARIANT, "L3: bit-identical across worker and server counts")
+    W(invariant, DETERMINISM_INVARIANT, "L3: bit-identical across worker and server counts") \
+    W(portable, DETERMINISM_PORTABLE, "L4: and across processors, compilers and builds (docs/DETERMINISM.md)")
 #define WORDS_KERNELS(W) \
-    W(auto, KERNELS_AUTO, "openblas") \
+    W(auto, KERNELS_AUTO, "own at determinism portable, else openblas") \
     W(openblas, KERNELS_OPENBLAS, "OpenBLAS, whose bits depend on its version and on the processor") \
     W(own, KERNELS_OWN, "our own, for AVX-512, AVX2, NEON or plain C, with the same bits on all of them (docs/MATH.md eq. 25a)")
 #define WORDS_TRANSPORT(W) \
@@ -151,7 +152,7 @@
     X(TEXT, ports, "", 0, 0, FREE, "for tcp: the ports that ranks and MPI listen on, such as 20000-20100; empty: any that are free") \
     X(NUM, deadline_s, "30", 0.5, 86400, FREE, "longest silence of a rank, in seconds, before it is named and the job ends") \
     X(NUM, start_deadline_s, "60", 1, 86400, FREE, "longest time from the start of the ranks until all have found each other, in seconds") \
-    X(BOOL, mixed_processors, "false", 0, 0, FREE, "allow ranks whose processors compute with different bits at sync and invariant, and to go on with a run on another kind") \
+    X(BOOL, mixed_processors, "false", 0, 0, FREE, "allow ranks whose processors compute with different bits at sync and invariant (at portable there are none), and to go on with a run on another kind") \
     X(INT, heartbeat_ms, "500", 10, 60000, FREE, "a rank that has nothing to say reports this often") \
     X(INT, retry_ms, "2000", 10, 3600000, FREE, "a worker that waits for rows this long asks again, at the latest after a quarter of deadline_s") \
     X(INT, memory_mb, "0", 0, 16777216, FREE, "memory that the rows of a shard may take, MiB; 0: no bound") \
@@ -191,10 +192,10 @@
     X(WORD(LOSS), loss, "logistic", 0, 0, IDENTITY, "loss to the label that components minimise") \
     X(INT, epochs, "2", 1, 100000, TUNABLE, "passes over the training split") \
     X(INT, max_steps, "0", 0, 1099511627776, TUNABLE, "stop after this number of global batches; 0: no limit") \
-    X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (sync, invariant)") \
+    X(INT, pipeline_depth, "1", 0, 8, IDENTITY, "a pull of step t sees exactly the pushes of steps before t - depth (from sync on)") \
     X(INT, staleness, "4", 0, 1000000, TUNABLE, "steps that a worker may run ahead of the slowest (bounded)") \
     X(INT, noise_seed, "0", 0, 9007199254740991, IDENTITY, "not 0: dense gradients are multiplied by 1 + r 2^-23, r of -1, 0, 1 drawn by this seed") \
-    X(BOOL, step_digests, "true", 0, 0, FREE, "at sync and invariant: a digest of what each step did, in " FILE_STEPS ", for smelter diff") \
+    X(BOOL, step_digests, "true", 0, 0, FREE, "from determinism sync on: a digest of what each step did, in " FILE_STEPS ", for smelter diff") \
     X(INT, report_steps, "50", 1, 1000000000, FREE, "steps between two lines of " FILE_METRICS) \
     X(BOOL, keep_progressive, "false", 0, 0, FREE, "leave " FILE_PROGRESSIVE ", what each training example was predicted as at its first visit, for students in other experiments; a teacher of progressive predictions in its own does so anyway")
 

@@ -83,7 +83,7 @@ static const char between[] =
     "\n"
     "## What must fit together\n"
     "\n"
-    "* `train.lanes` is a power of two at `determinism` `sync` and `invariant`, at most `train.batch`, and divides\n"
+    "* `train.lanes` is a power of two at `determinism` `sync` and above, at most `train.batch`, and divides\n"
     "  it.\n"
     "* `cluster.workers` is at most `train.lanes`: each worker has a lane. Where it does not divide them, workers with fewer\n"
     "  lanes wait for the others.\n"

@@ -58,8 +58,10 @@ WIDE void norm_affine_backward(float *dxhat, float *restrict dgain, float *restr
 static float norm_of_any_order(const float *w, int64_t n, double p)
 {
     double largest = 0.0, sum = 0.0;
-    for (int64_t i = 0; i < n; i++)
-        largest = fmax(largest, fabs((double)w[i]));
+    for (int64_t i = 0; i < n; i++) {
+        const double size = fabs((double)w[i]);
+        largest = size > largest ? size : largest; /* gcc 12 cannot make vectors of fmax on ARM, and fails */
+    }
     if (largest == 0.0)
         return 0.0f;
     for (int64_t i = 0; i < n; i++)
@@ -67,7 +69,7 @@ static float norm_of_any_order(const float *w, int64_t n, double p)
     return (float)(largest * real_pow(sum, 1.0 / p));
 }
 
-/* sum |w|, in the order of REDUCE_SUM, which has no magnitudes of vectors. */
+/* sum |w|, in the order of REDUCE_SUM. */
 static float sum_of_magnitudes(const float *w, int64_t n)
 {
     float partial[REDUCE_PARTIALS] = {0};

@@ -218,7 +218,7 @@ status_t checkpoint_resume_check(const checkpoint_resume_t *r, const manifest_t 
         return FAIL(ST_INPUT,
                     "%s: was made by %" PRId64 " workers, this job has %" PRId64
                     "; at determinism sync a run goes on with as many as it "
-                    "began with (any number at invariant): set cluster.workers=%" PRId64,
+                    "began with (any number at invariant and portable): set cluster.workers=%" PRId64,
                     r->folder, from->workers, wanted->workers, from->workers);
     if (from->step >= wanted->steps)
         return FAIL(ST_INPUT,

@@ -77,6 +77,12 @@ static void print_settings(const run_reader_t *a, const run_reader_t *b)
         printf("%s %s: %s, %s\n", i ? "              " : "configuration:", differences[i].name, differences[i].before,
                differences[i].now);
     config_differences_destroy(&differences, n);
+    if (a->config->determinism != b->config->determinism)
+        printf("levels:        determinism %s and %s are different trainings, whose bits may part at the first step; compare "
+               "runs of one "
+               "level\n",
+               config_determinism_word((determinism_t)a->config->determinism),
+               config_determinism_word((determinism_t)b->config->determinism));
     print_inputs(&a->inputs, &b->inputs);
     if (!a->is_finished || !b->is_finished)
         return;

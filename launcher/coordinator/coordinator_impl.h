@@ -88,10 +88,12 @@ struct coordinator {
     int64_t scored;
     int64_t *scored_by; /* [workers of the job] of them */
 
-    /* What the run in `asked` predicts for the training split of the dataset `asked_of`, for all students of it in this job. */
+    /* What the run in `asked` predicts for the training split of the dataset `asked_of`, for all students of it in this job,
+     * with matrix products of our own or without. */
     char *asked;
     uint64_t asked_of;
     soft_labels_t asked_for;
+    bool asked_own;
     float *answers; /* [train_rows] */
 };
 

@@ -29,7 +29,7 @@ static void warn_of_processors(const coordinator_t *c, const coordinator_source_
 {
     processors_t now = processors_of(c->o.roster, 0);
     processors_warn_scores(c->run_dir, source->checkpoint ? &source->checkpoint->from.processors : &source->run->processors,
-                           &now);
+                           &now, c->o.experiment->base);
     processors_fini(&now);
 }
 

@@ -218,10 +218,10 @@ done:
 }
 
 /* Scores of a run that other processors have trained; or of data of which less is recorded than could be checked. */
-static void warn_of_origin(const coordinator_t *c, const run_reader_t *run)
+static void warn_of_origin(const coordinator_t *c, const config_t *config, const run_reader_t *run)
 {
     processors_t now = processors_of(c->o.roster, 0);
-    processors_warn_scores(run->dir, &run->manifest.processors, &now);
+    processors_warn_scores(run->dir, &run->manifest.processors, &now, config);
     processors_fini(&now);
     input_fields_t data = input_fields_of(dataset_info(c->dataset));
     if (run->manifest.dataset_hash != dataset_info(c->dataset)->content_hash)
@@ -234,7 +234,7 @@ static status_t ask_run(coordinator_t *c, const config_t *config, run_reader_t *
     TRY(run_reader_want(run, RUN_CONFIG | RUN_DENSE));
     TRY(run_reader_config(run));
     TRY(run_reader_check_config(run));
-    warn_of_origin(c, run);
+    warn_of_origin(c, config, run);
     return score_run(c, config, run, number);
 }
 
@@ -247,7 +247,8 @@ status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config, run_n
     TRY(coordinator_open_dataset(c, config, true));
     const uint64_t dataset = dataset_info(c->dataset)->content_hash;
     const soft_labels_t kind = (soft_labels_t)config->teacher.predictions;
-    if (c->asked && strcmp(c->asked, config->teacher.run) == 0 && c->asked_of == dataset && c->asked_for == kind)
+    if (c->asked && strcmp(c->asked, config->teacher.run) == 0 && c->asked_of == dataset && c->asked_for == kind &&
+        c->asked_own == config_uses_own_kernels(config))
         return ST_OK;
     mem_free(c->asked);
     mem_free(c->answers);
@@ -263,6 +264,7 @@ status_t coordinator_ask_teacher(coordinator_t *c, const config_t *config, run_n
     c->asked = mem_strdup(config->teacher.run);
     c->asked_of = dataset;
     c->asked_for = kind;
+    c->asked_own = config_uses_own_kernels(config);
 done:
     run_reader_fini(&run);
     return status;

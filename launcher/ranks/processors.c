@@ -102,16 +102,26 @@ bool processors_are_same(const processors_t *a, const processors_t *b)
 
 /* ---- checks ----------------------------------------------------------------------------------------------------------- */
 
-/* The first configuration that promises bits and does not allow several kinds; NULL: none. */
-static const config_t *strict_one(const experiment_t *experiment)
+/* Its bits depend on the kind, and it promises them and does not allow several kinds. */
+static bool is_strict(const config_t *config)
 {
+    return config->determinism >= DETERMINISM_SYNC && config->determinism < DETERMINISM_PORTABLE &&
+           !config->cluster.mixed_processors;
+}
+
+/* What kinds mean to the configurations of an experiment: the first that is strict, or NULL; all_portable: to none anything. */
+static const config_t *strict_one(const experiment_t *experiment, bool *all_portable)
+{
+    const config_t *strict = NULL;
+    *all_portable = true;
     for (int v = experiment->variants ? 0 : -1; v < experiment->variants; v++) {
         const config_t *config = v < 0 ? experiment->base : experiment->configs[v];
-        const bool promised = config->determinism >= DETERMINISM_SYNC && !(config->experiment.vary & 1u << VARY_LEVEL);
-        if (promised && !config->cluster.mixed_processors)
-            return config;
+        const bool leaves_level = config->experiment.vary & 1u << VARY_LEVEL; /* its replicas run at async */
+        *all_portable &= config->determinism == DETERMINISM_PORTABLE && !leaves_level;
+        if (!strict && is_strict(config) && !leaves_level)
+            strict = config;
     }
-    return NULL;
+    return strict;
 }
 
 /* "rank 3 on node2 (OpenBLAS ...)" */
@@ -129,17 +139,19 @@ status_t processors_check_job(const roster_t *roster, const experiment_t *experi
     processors_t all = processors_of(roster, 0);
     char first[480], other[480];
     status_t status = ST_OK;
-    for (int64_t k = 1; k < all.n && status == ST_OK; k++) {
-        const config_t *strict = strict_one(experiment);
+    bool all_portable;
+    const config_t *strict = strict_one(experiment, &all_portable);
+    for (int64_t k = 1; k < all.n && status == ST_OK && !all_portable; k++) {
         kind_text(&all.kind[0], first, sizeof first);
         kind_text(&all.kind[k], other, sizeof other);
         if (strict)
-            status = FAIL(ST_INPUT,
-                          "%s and %s compute with different bits, so that determinism %s cannot be kept; use hosts of one "
-                          "kind, or the same "
-                          "OPENBLAS_CORETYPE for all ranks where the kernels are all that differs, or allow it with "
-                          "cluster.mixed_processors: true",
-                          first, other, config_determinism_word((determinism_t)strict->determinism));
+            status =
+                FAIL(ST_INPUT,
+                     "%s and %s compute with different bits, so that determinism %s cannot be kept; use hosts of one "
+                     "kind, or the same "
+                     "OPENBLAS_CORETYPE for all ranks where the kernels are all that differs, or determinism: portable, or "
+                     "allow it with cluster.mixed_processors: true",
+                     first, other, config_determinism_word((determinism_t)strict->determinism));
         else
             log_warn("%s and %s compute with different bits; the run's manifest says so", first, other);
     }
@@ -151,12 +163,12 @@ status_t processors_check_earlier(const char *folder, const char *what, const pr
                                   const config_t *config)
 {
     char before[480], after[480];
-    if (processors_are_same(earlier, now))
+    if (config->determinism == DETERMINISM_PORTABLE || processors_are_same(earlier, now))
         return ST_OK;
     const processors_kind_t *theirs = missing(earlier, now), *ours = missing(now, earlier);
     kind_text(theirs ? theirs : &earlier->kind[0], before, sizeof before);
     kind_text(ours ? ours : &now->kind[0], after, sizeof after);
-    if (config->determinism >= DETERMINISM_SYNC && !config->cluster.mixed_processors)
+    if (is_strict(config))
         return FAIL(ST_INPUT,
                     "%s: %s computed by %s; here %s would compute with different bits, which determinism %s promises to be the "
                     "same; go on "
@@ -166,10 +178,10 @@ status_t processors_check_earlier(const char *folder, const char *what, const pr
     return ST_OK;
 }
 
-void processors_warn_scores(const char *folder, const processors_t *earlier, const processors_t *now)
+void processors_warn_scores(const char *folder, const processors_t *earlier, const processors_t *now, const config_t *config)
 {
     char before[480], after[480];
-    if (processors_are_same(earlier, now))
+    if (config->determinism == DETERMINISM_PORTABLE || processors_are_same(earlier, now))
         return;
     const processors_kind_t *theirs = missing(earlier, now), *ours = missing(now, earlier);
     log_warn("%s was computed by %s; here it is %s, and the last bits of a score may be others than there", folder,

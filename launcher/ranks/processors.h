@@ -1,6 +1,7 @@
 /* processors.h - the kinds of processor that a run was computed on: which ranks, on which hosts, in which of its starts.
  *
- * At determinism sync and invariant a run promises bits, and bits depend on the kind (common/kernels/processor.h). So a job
+ * At determinism sync and invariant a run promises bits, and bits depend on the kind (common/kernels/processor.h); at portable
+ * they do not, and kinds are only recorded. So a job
  * whose ranks differ, a run that goes on with another kind than it began with, and an experiment that would add to the replicas
  * of another kind are refused there, unless cluster.mixed_processors allows it; the manifest says what took part in any
  * case. */
@@ -47,8 +48,9 @@ WARN_UNUSED status_t processors_check_job(const roster_t *roster, const experime
 WARN_UNUSED status_t processors_check_earlier(const char *folder, const char *what, const processors_t *earlier,
                                               const processors_t *now, const config_t *config);
 
-/* processors_warn_scores - the same for a run that is scored, whose scores are as good: a line in the log at any level. */
-void processors_warn_scores(const char *folder, const processors_t *earlier, const processors_t *now);
+/* processors_warn_scores - the same for a run that is scored by that configuration, whose scores are as good: a line in the
+ * log at any level below portable. */
+void processors_warn_scores(const char *folder, const processors_t *earlier, const processors_t *now, const config_t *config);
 
 /* processors_are_same - the same kinds, or not recorded on one side. */
 bool processors_are_same(const processors_t *a, const processors_t *b);

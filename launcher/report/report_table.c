@@ -92,8 +92,11 @@ static void set_change(text_grid_t *grid, int row, int column, double percent, b
 
 static const char *level_of(const char *determinism)
 {
-    static const char *const levels[][2] = {
-        {"async", "L0 async"}, {"bounded", "L1 bounded"}, {"sync", "L2 sync"}, {"invariant", "L3 invariant"}};
+    static const char *const levels[][2] = {{"async", "L0 async"},
+                                            {"bounded", "L1 bounded"},
+                                            {"sync", "L2 sync"},
+                                            {"invariant", "L3 invariant"},
+                                            {"portable", "L4 portable"}};
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (strcmp(determinism, levels[i][0]) == 0)
             return levels[i][1];

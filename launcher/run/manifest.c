@@ -402,6 +402,12 @@ static status_t check_inputs(const char *folder, const manifest_t *wanted)
                   : ST_OK;
 }
 
+/* The bits of a run of that level are those of any number of workers and servers. */
+static bool is_of_any_cluster(const manifest_t *run)
+{
+    return strcmp(run->determinism, "invariant") == 0 || strcmp(run->determinism, "portable") == 0;
+}
+
 status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const char *folder)
 {
     TRY(check_text(folder, "variant", found->variant, wanted->variant));
@@ -416,7 +422,7 @@ status_t manifest_check(const manifest_t *found, const manifest_t *wanted, const
     TRY(check_hash(folder, "configuration hash", found->config_hash, wanted->config_hash));
     TRY(check_hash(folder, "teacher's configuration hash", found->teacher_hash, wanted->teacher_hash));
     TRY(check_text(folder, "scored split", dataset_split_word(found->scored), dataset_split_word(wanted->scored)));
-    if (strcmp(wanted->determinism, "invariant") != 0) {
+    if (!is_of_any_cluster(wanted)) {
         TRY(check_number(folder, "number of workers", found->workers, wanted->workers));
         TRY(check_number(folder, "number of servers", found->servers, wanted->servers));
     }
@@ -462,7 +468,7 @@ status_t manifest_check_replicas(const manifest_t *a, const manifest_t *b, bool 
         TRY(same_number(a, b, "initialisation seed", a->result.init_seed, b->result.init_seed));
     if (!vary_order)
         TRY(same_number(a, b, "order seed", a->result.order_seed, b->result.order_seed));
-    if (!vary_workers && strcmp(a->determinism, "invariant") != 0) {
+    if (!vary_workers && !is_of_any_cluster(a)) {
         TRY(same_number(a, b, "number of workers", a->workers, b->workers));
         TRY(same_number(a, b, "number of servers", a->servers, b->servers));
     }

@@ -72,6 +72,7 @@ what_cannot_be_compared() {
     diff_runs "$T/a" "$T/e"
     expect "exit code $CODE" [ "$CODE" = 2 ]
     expect_line "$T/log" "the runs have no step in common that both have a digest of"
+    expect_line "$T/log" "levels:        determinism invariant and async are different trainings, whose bits may part at the first step"
     diff_runs "$T/a" "$T"
     expect "exit code $CODE" [ "$CODE" = 2 ]
     expect_line "$T/log" "$T is no folder of a run (there is no config.yaml)"

@@ -301,7 +301,8 @@ static const struct {
      "FILE:1: model.rescu_knots: model.rescu_slopes has 2 elements and model.rescu_knots 3; every knot needs its slope"},
     {"model: {rescu_knots: []}\n",
      "FILE:1: model.rescu_knots: the list has 0 elements; allowed: a list of 1 to 64 numbers from -1000000 to 1000000"},
-    {"determinism: 2\n", "FILE:1: determinism: '2' is not known here; allowed: one of async, bounded, sync, invariant"},
+    {"determinism: 2\n",
+     "FILE:1: determinism: '2' is not known here; allowed: one of async, bounded, sync, invariant, portable"},
     {"experiment: {vary: [init, data]}\n",
      "FILE:1: experiment.vary[2]: 'data' is not known here; allowed: a list of any of init, "
      "order, level, workers, noise"},
@@ -408,6 +409,9 @@ static void test_impossible_combinations(void **state)
     } cases[] = {
         {"train:\n  lanes: 3\n", NULL,
          "FILE:2: train.lanes: train.lanes 3 is not a power of two, which determinism sync needs; use 1, 2, 4, 8 ..."},
+        {"determinism: portable\nkernels: openblas\n", NULL,
+         "FILE:2: kernels: kernels openblas gives the bits of its version and of this processor, and determinism portable "
+         "promises the same on all; remove kernels, or set determinism: invariant"},
         {"determinism: invariant\ntrain: {lanes: 6, batch: 12}\n", NULL,
          "FILE:2: train.lanes: train.lanes 6 is not a power of two, which determinism invariant needs; use 1, 2, 4, 8 ..."},
         {"train: {lanes: 6, batch: 12}\n", "determinism=invariant",

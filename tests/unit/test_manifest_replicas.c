@@ -55,6 +55,8 @@ static void test_what_may_not_differ(void **state)
     assert_caught("differ in their matrix kernels (k1 and k2)");
     a.determinism = b.determinism = "bounded";
     assert_int_equal(manifest_check_processors(&a, &b), ST_OK);
+    a.determinism = b.determinism = "portable";
+    assert_int_equal(manifest_check_processors(&a, &b), ST_OK);
     catch_stop();
     a = sample(0);
     b = sample(1);
@@ -91,6 +93,8 @@ static void test_what_may_differ(void **state)
     assert_int_equal(manifest_check_replicas(&a, &b, false, false, true), ST_OK);
     a.determinism = b.determinism = "invariant";
     b.servers = 3;
+    assert_int_equal(manifest_check_replicas(&a, &b, false, false, false), ST_OK);
+    a.determinism = b.determinism = "portable";
     assert_int_equal(manifest_check_replicas(&a, &b, false, false, false), ST_OK);
 }
 

@@ -64,6 +64,11 @@ static void test_a_job_of_two_kinds(void **state)
     assert_int_equal(processors_check_job(&mixed, &experiment), ST_OK);
     assert_caught("compute with different bits; the run's manifest says so");
     catch_stop();
+    catch_start();
+    config->determinism = DETERMINISM_PORTABLE;
+    assert_int_equal(processors_check_job(&mixed, &experiment), ST_OK);
+    assert_string_equal(catch_text(), "");
+    catch_stop();
     config_destroy(&config);
     roster_fini(&same);
     roster_fini(&mixed);
@@ -94,6 +99,15 @@ static void test_what_came_before(void **state)
     assert_int_equal(both.n, 2);
     config.determinism = DETERMINISM_SYNC;
     assert_int_equal(processors_check_earlier("DIR", "was", &both, &before, &config), ST_INPUT);
+    catch_stop();
+    catch_start();
+    config.determinism = DETERMINISM_PORTABLE;
+    assert_int_equal(processors_check_earlier("DIR", "was", &both, &before, &config), ST_OK);
+    processors_warn_scores("DIR", &before, &now, &config);
+    assert_string_equal(catch_text(), "");
+    config.determinism = DETERMINISM_INVARIANT;
+    processors_warn_scores("DIR", &before, &now, &config);
+    assert_caught("the last bits of a score may be others than there");
     catch_stop();
     processors_fini(&before);
     processors_fini(&now);

@@ -74,6 +74,7 @@ const LEVELS = {
     ],
     sync: ["L2", "two trainings with the same seeds on the same ranks give the same bits"],
     invariant: ["L3", "two trainings with the same seeds give the same bits on any number of workers and servers"],
+    portable: ["L4", "two trainings with the same seeds give the same bits on any processors, and any number of workers and servers"],
 };
 const level = v => (LEVELS[v.determinism] ? LEVELS[v.determinism][0] + " " + v.determinism : v.determinism);
 

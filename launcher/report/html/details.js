@@ -682,7 +682,7 @@ function reproduceSection() {
             el("div", {class: "command"}, el("pre", {}, results.command), copy)
         );
     }
-    const strict = [...new Set(variants.map(v => v.determinism))].every(word => word === "sync" || word === "invariant");
+    const strict = [...new Set(variants.map(v => v.determinism))].every(word => ["sync", "invariant", "portable"].includes(word));
     place.append(
         el(
             "ol",
@@ -690,7 +690,9 @@ function reproduceSection() {
             el(
                 "li",
                 {},
-                "Use the build, the kernels and the dataset named above; ",
+                variants.every(v => v.determinism === "portable")
+                    ? "Use the dataset named above, and a build of the same version; "
+                    : "Use the build, the kernels and the dataset named above; ",
                 el("code", {}, "smelter version"),
                 " and ",
                 el("code", {}, "smelter inspect"),
@@ -705,7 +707,7 @@ function reproduceSection() {
                               "; "
                           ) +
                           "."
-                    : "Digests of runs below L2 differ from one training to the next; at L2 and L3 they must come out equal."
+                    : "Digests of runs below L2 differ from one training to the next; from L2 on they must come out equal."
             ),
             el(
                 "li",
