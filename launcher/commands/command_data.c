@@ -75,6 +75,52 @@ static status_t make_dataset(const config_t *config, const char *config_path, co
         config->data.path);
 }
 
+/* How many files data.input names. */
+static status_t count_inputs(const config_t *config, int *count)
+{
+    char *input = NULL, **specs = NULL;
+    sources_t sources = {0};
+    int n = 0;
+    status_t status;
+    *count = 0;
+    TRY_DONE(config_expand(config->data.input, "data.input", &input));
+    specs = sources_lines(input, &n);
+    if (*input)
+        TRY_DONE(sources_find((const char *const *)specs, n, &sources));
+    *count = sources.count;
+done:
+    sources_fini(&sources);
+    if (specs)
+        mem_free(specs[0]);
+    mem_free(specs);
+    mem_free(input);
+    return status;
+}
+
+/* Rows that were appended are made again only where data.input names their files, too. */
+static status_t check_appended(const config_t *config, const char *path)
+{
+    dataset_t *dataset;
+    int inputs = 0;
+    TRY(dataset_open(path, 0, &dataset));
+    const day_list_t *days = dataset_days(dataset);
+    const origin_t *origin = dataset_origin(dataset);
+    const int64_t rows = days->n ? days->day[days->n - 1].rows - days->day[0].rows : 0;
+    int files = origin->files_count ? origin->files_count : 1;
+    for (int d = 0; d < days->n; d++)
+        files += days->day[d].files_count;
+    dataset_close(&dataset);
+    if (rows == 0)
+        return ST_OK;
+    TRY(count_inputs(config, &inputs));
+    return inputs >= files ? ST_OK
+                           : FAIL(ST_INPUT,
+                                  "dataset %s: --reimport would lose the %" PRId64
+                                  " rows that were appended to it, as data.input names %d of its %d files; name all, or remove "
+                                  "the dataset first",
+                                  path, rows, inputs, files);
+}
+
 /* The new one is made beside the old and takes its place in one step, so that there is a whole one at any moment; a job that
  * reads the old one keeps it. */
 static status_t make_again(const config_t *config, const char *config_path)
@@ -82,6 +128,7 @@ static status_t make_again(const config_t *config, const char *config_path)
     char *path = path_absolute(config->data.path); /* where a link leads */
     char *fresh = mem_printf("%s.again.%ld", path, (long)getpid());
     status_t status;
+    TRY_DONE(check_appended(config, path));
     TRY_DONE(make_dataset(config, config_path, fresh));
     if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
         TRY_DONE(FAIL(ST_SYSTEM, "the new dataset %s cannot take the place of %s: %s; the old one is as it was", fresh, path,

@@ -212,7 +212,7 @@ static status_t import_file(import_t *im, int file, feature_row_t *features)
         TRY_DONE(im->format->features.parse ? import_features(im, features) : import_columns(im));
     }
     origin_file_t *read = &im->files[file];
-    read->is_file = text_reader_fingerprint(im->reader, &read->print);
+    read->is_file = !im->most && text_reader_fingerprint(im->reader, &read->print);
     read->path = read->is_file ? whole_path(path) : mem_strdup(im->input);
 done:
     text_reader_close(&im->reader);
@@ -289,6 +289,8 @@ static void put_origin(import_t *im)
 static void put_schema(import_t *im)
 {
     schema_t settled = *im->schema;
+    if (im->format->features.has_fields)
+        settled.fields = im->multi;
     settled.columns = MEM_ARRAY(schema_column_t, settled.columns_count);
     for (unsigned c = 0; c < settled.columns_count; c++) {
         settled.columns[c] = im->schema->columns[c];
@@ -450,6 +452,11 @@ done:
 status_t import_files(const char *const *specs, int n, const schema_t *schema, const char *path, bool compress, bool progress)
 {
     return import_specs(specs, n, (import_t){.schema = schema, .path = path, .compress = compress, .progress = progress});
+}
+
+status_t import_head(const char *input, const schema_t *schema, const char *path, int64_t rows)
+{
+    return import_specs(&input, 1, (import_t){.schema = schema, .path = path, .most = rows});
 }
 
 status_t import_text(const char *input, const schema_t *schema, const char *path, bool compress, bool progress)

@@ -27,4 +27,7 @@ WARN_UNUSED status_t import_append(const char *const *specs, int n, const schema
 /* import_text - import_files of one. */
 WARN_UNUSED status_t import_text(const char *input, const schema_t *schema, const char *path, bool compress, bool progress);
 
+/* import_head - of the first so many rows of a file of columns, for a look at it: the dataset does not know what it is of. */
+WARN_UNUSED status_t import_head(const char *input, const schema_t *schema, const char *path, int64_t rows);
+
 #endif

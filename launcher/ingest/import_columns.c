@@ -632,8 +632,10 @@ static status_t read_rows(import_t *im, void **opened)
     text_row_t row;
     bool end;
     TRY(format->next(*opened, &row, &end));
-    while (!end) {
+    for (int64_t rows = 1; !end; rows++) {
         TRY(import_row(im, &row));
+        if (rows == im->most)
+            break;
         TRY(format->next(*opened, &row, &end));
     }
     return ST_OK;

@@ -41,6 +41,7 @@ typedef struct import {
     const char *former_path;
     int64_t former_rows, former_input_rows; /* of it, and of all that it was made of */
     bool compress, progress;
+    int64_t most; /* rows of columns that are read of a file; 0: all */
     dataset_writer_t *writer;
     label_reader_t label_reader[DATASET_LABELS_MOST]; /* [labels] */
     int labels;

@@ -330,9 +330,9 @@ static void guess_time(making_t *m)
         g->train_max = quantile_of(m->sample, g->time);
         g->split_why = mem_printf("rows do not ascend by %s; those after this time evaluate", name_of(m, g->time));
     } else {
-        g->split_why = mem_printf("rows do not ascend by %s, and dates cannot say here which rows train", name_of(m, g->time));
-        g->split_question =
-            mem_printf("Sort the file by %s, so that the last rows, which evaluate, are the newest.", name_of(m, g->time));
+        g->is_sorted = true;
+        g->split_why = mem_printf("rows do not ascend by %s, and import sorts them, so that the last ones are the newest",
+                                  name_of(m, g->time));
     }
 }
 
@@ -533,9 +533,10 @@ static void check_split(making_t *m)
     guess_t *g = m->out;
     int64_t count[2][2] = {{0}};
     const int64_t bound = (int64_t)((double)sample->rows * TRAIN_SHARE);
+    const double last = g->is_sorted ? quantile_of(sample, g->time) : g->train_max;
     for (int64_t row = 0; row < sample->rows; row++)
         if (m->label[row] < 2) {
-            const bool trains = isnan(g->train_max) ? row < bound : sample->column[g->time].number[row] <= g->train_max;
+            const bool trains = isnan(last) ? row < bound : sample->column[g->time].number[row] <= last;
             count[trains][m->label[row]]++;
         }
     if (sample->is_counted && sample->rows == sample->in_file &&

@@ -27,6 +27,7 @@ typedef struct guess {
     char *label_why, *group_why, *time_why, *split_why;
     char *label_question, *group_question, *time_question, *split_question; /* **owned**, or NULL */
     double train_max;                                                       /* NaN: by share of the rows */
+    bool is_sorted;                                                         /* by time, on import: they come in another order */
     double positive;                                                        /* share of rows whose label is 1 */
     int64_t max_bad_rows;                                                   /* allowed, because so many were seen */
     char *bad_why;

@@ -8,7 +8,6 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
-#include "common/files/file.h"
 #include "launcher/ingest/import.h"
 #include "launcher/ingest/text_reader.h"
 
@@ -52,12 +51,14 @@ static status_t copy_lines(text_reader_t *reader, FILE *out, const char *copy)
     return ferror(out) ? FAIL(ST_SYSTEM, "%s: cannot be written: %s", copy, strerror(errno)) : ST_OK;
 }
 
-static status_t copy_head(const char *input, const char *copy)
+/* What is in a Parquet file is said at its end, so there is no head to cut off: it has no copy. */
+static status_t copy_head(const char *input, const char *copy, bool *is_copied)
 {
     text_reader_t *reader = NULL;
     status_t status = ST_OK;
     TRY(text_reader_open(input, false, &reader));
-    if (text_reader_parquet(reader)) /* what is in it is said at its end, so there is no head to cut off */
+    *is_copied = !text_reader_parquet(reader);
+    if (!*is_copied)
         goto done;
     FILE *out = fopen(copy, "w");
     if (!out)
@@ -74,13 +75,13 @@ status_t head_import(const char *input, const schema_t *schema, const char *fold
 {
     char *copy = mem_printf("%s/head", folder);
     renamed_t renamed = {.from = copy, .to = input};
+    bool is_copied;
     status_t status;
-    TRY_DONE(copy_head(input, copy));
-    if (!file_exists(copy))
-        goto done;
+    TRY_DONE(copy_head(input, copy, &is_copied));
+    renamed.from = is_copied ? copy : input;
     renamed.sink = log_get_sink(&renamed.context);
     log_set_sink(rename_line, &renamed);
-    status = import_text(copy, schema, path, false, false);
+    status = is_copied ? import_text(copy, schema, path, false, false) : import_head(input, schema, path, HEAD_LINES);
     log_set_sink(renamed.sink, renamed.context);
 done:
     mem_free(copy);

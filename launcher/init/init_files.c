@@ -195,6 +195,7 @@ char *init_schema_text(const sample_t *sample, const guess_t *guess, const char 
             put_question(out, "", guess->group_question);
         if (guess->time >= 0)
             put_key(out, "time", sample->column[guess->time].name, guess->time_why, guess->time_question);
+        fputs(guess->is_sorted ? "order: sort\n" : "", out);
     }
     put_split(out, sample, guess);
     if (guess->max_bad_rows)

@@ -274,11 +274,15 @@ static void note_fault(sample_t *sample, int64_t line, const char *fault)
     }
 }
 
-/* How many rows the whole file has, by how much of it these were. */
-static void settle_count(sample_t *sample, bool end, double share)
+/* How many rows the whole file has, by how much of it these were; of Parquet the file says it. */
+static void settle_count(sample_t *sample, const text_reader_t *reader, bool end)
 {
-    sample->is_counted = end;
-    if (!end && share > 0.0)
+    const double share = text_reader_share(reader);
+    const parquet_file_t *parquet = text_reader_parquet(reader);
+    sample->is_counted = end || parquet;
+    if (parquet)
+        sample->in_file = parquet_file_rows(parquet);
+    else if (!end && share > 0.0)
         sample->in_file = (int64_t)((double)sample->in_file / share);
 }
 
@@ -309,7 +313,8 @@ static status_t read_columns(text_reader_t *reader, const input_format_t *format
     const int64_t most = CELLS_MOST / columns;
     make_columns(sample, columns, most);
     first = MEM_ARRAY(char *, columns);
-    while (!end && sample->in_file < COUNTED_MOST) {
+    const int64_t counted = sample->format == FORMAT_PARQUET ? most : COUNTED_MOST; /* who knows the rest needs not read it */
+    while (!end && sample->in_file < counted) {
         text_row_t row;
         TRY_DONE(format->columns.next(state, &row, &end));
         if (end)
@@ -329,7 +334,7 @@ static status_t read_columns(text_reader_t *reader, const input_format_t *format
     if (sample->rows == 0)
         TRY_DONE(FAIL(ST_INPUT, "%s: no row has a proper form; the first, line %" PRId64 ", has %s", text_reader_path(reader),
                       sample->fault_line, sample->fault));
-    settle_count(sample, end, text_reader_share(reader));
+    settle_count(sample, reader, end);
     name_columns(sample, first, names);
 done:
     for (int c = 0; c < columns && first; c++)
@@ -363,7 +368,7 @@ static status_t read_features(text_reader_t *reader, const input_format_t *forma
         sample->in_file++;
     }
     sample->rows = sample->in_file;
-    settle_count(sample, line == NULL, text_reader_share(reader));
+    settle_count(sample, reader, line == NULL);
 done:
     feature_row_fini(&row);
     label_reader_fini(&labels);

@@ -109,6 +109,14 @@ static void run_origin(const record_t *raw)
 static void run_census(const record_t *raw)
 {
     census_t census = {0};
+    day_list_t days;
+    if (day_list_decode(raw, &days)) {
+        record_t again = {0};
+        day_list_encode(&days, &again);
+        ASSERT(again.bytes <= raw->bytes && day_list_find(&days, 1) < days.n);
+        record_fini(&again);
+    }
+    day_list_fini(&days);
     if (census_decode(raw, &census)) {
         ASSERT(census.is_recorded && census.unit < TIME_UNITS);
         for (int64_t position = 0; position < 4; position++)

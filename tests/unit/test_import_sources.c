@@ -582,6 +582,22 @@ static void test_days_of_a_share(void **state)
     mem_free(path);
 }
 
+/* A day of libffm may have fewer fields than the first. */
+static void test_days_of_features(void **state)
+{
+    (void)state;
+    const char *first = test_write("a.ffm", "1 0:1:1 2:7:0.5\n0 1:2:1\n"), *second = test_write("b.ffm", "0 0:9:1\n");
+    char *path = place_of(import("format: libffm\n", &first, 1));
+    assert_int_equal(append(path, NULL, &second, 1), ST_OK);
+    dataset_t *dataset = reopened(path);
+    assert_true(dataset_info(dataset)->multi == 3 && dataset_info(dataset)->rows == 3);
+    dataset_close(&dataset);
+    const char *wide = test_write("c.ffm", "0 3:9:1\n");
+    assert_int_equal(append(path, NULL, &wide, 1), ST_INPUT);
+    assert_caught("c.ffm:1: column features: a feature of field 3, and the fields are 0 to 2");
+    mem_free(path);
+}
+
 static void test_days_that_do_not_fit(void **state)
 {
     (void)state;
@@ -661,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_order_is_made),
         cmocka_unit_test(test_days_are_appended),
         cmocka_unit_test(test_days_of_a_share),
+        cmocka_unit_test(test_days_of_features),
         cmocka_unit_test(test_days_that_do_not_fit),
         cmocka_unit_test(test_append_is_killed),
     };

@@ -144,6 +144,12 @@ static void put_many(FILE *out, int row)
     fputc('\n', out);
 }
 
+static void put_dates(FILE *out, int row)
+{
+    fprintf(out, "2024-%02d-%02dT10:%02d:00+02:00,%d,%d\n", 1 + pick(row, 0, 12), 1 + pick(row, 1, 28), row % 60,
+            pick(row, 2, 2), pick(row, 3, 9));
+}
+
 static void test_odd_files(void **state)
 {
     (void)state;
@@ -158,6 +164,9 @@ static void test_odd_files(void **state)
     SCHEMA_HAS(write_rows("unsorted.csv", "at,clicked,item,day\n", 200, put_unsorted),
                "# rows do not ascend by at; those after this time evaluate\n", "split: {column: at, train_max: 1700",
                "  - {name: day, kind: categorical} # 28 values\n");
+    SCHEMA_HAS(write_rows("dates.csv", "at,clicked,item\n", 200, put_dates), "\ntime: at # dates\norder: sort\n",
+               "# rows do not ascend by at, and import sorts them, so that the last ones are the newest\n"
+               "split: {train_fraction: 0.8}\n");
     SCHEMA_HAS(write_rows("gaps.csv", "y,item\n", 200, put_gaps),
                "# 4 of the rows have no proper form, the first in line 9: another number of columns than the first "
                "row\nmax_bad_rows: 8\n");

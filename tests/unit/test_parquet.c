@@ -11,6 +11,8 @@
 #include "common/data/dataset.h"
 #include "launcher/ingest/import.h"
 #include "launcher/ingest/parquet/parquet_file.h"
+#include "launcher/init/head_import.h"
+#include "launcher/init/sample.h"
 #include "tests/lib/parquet_samples.h"
 
 static const char *write_file(const char *name, const uint8_t *bytes, size_t count)
@@ -267,6 +269,29 @@ static void test_import_is_that_of_the_same_csv(void **state)
     mem_free(again);
 }
 
+static void test_first_rows(void **state)
+{
+    (void)state;
+    size_t bytes;
+    dataset_t *dataset;
+    uint8_t *made = parquet_nested_file(3, 0, false, &bytes);
+    const char *input = write_file("head.parquet", made, bytes);
+    assert_int_equal(import_head(input, &schema, test_path("head"), 2), ST_OK);
+    assert_int_equal(dataset_open(test_path("head"), 0, &dataset), ST_OK);
+    assert_int_equal(dataset_info(dataset)->rows, 2);
+    assert_false(dataset_origin(dataset)->is_file);
+    dataset_close(&dataset);
+    assert_int_equal(head_import(input, &schema, test_path("."), test_path("all")), ST_OK);
+    assert_int_equal(dataset_open(test_path("all"), 0, &dataset), ST_OK);
+    assert_int_equal(dataset_info(dataset)->rows, 3);
+    dataset_close(&dataset);
+    sample_t sample;
+    assert_int_equal(sample_read(input, &sample), ST_OK);
+    assert_true(sample.rows == 3 && sample.in_file == 3 && sample.is_counted);
+    sample_free(&sample);
+    mem_free(made);
+}
+
 static void test_kinds_of_files(void **state)
 {
     (void)state;
@@ -353,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_damage_anywhere),
         cmocka_unit_test(test_import_is_that_of_the_same_csv),
         cmocka_unit_test(test_kinds_of_files),
+        cmocka_unit_test(test_first_rows),
+
         cmocka_unit_test(test_files_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

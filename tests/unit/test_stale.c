@@ -12,6 +12,7 @@
 #include "common/data/dataset.h"
 #include "common/files/file.h"
 #include "launcher/commands/commands.h"
+#include "launcher/ingest/import.h"
 #include "launcher/ingest/stale.h"
 
 #define SCHEMA "format: csv\nlabel: y\nsplit: {train_fraction: 0.5}\ncolumns: [k]\n"
@@ -200,6 +201,30 @@ static void test_the_schema_of_a_dataset_to_score(void **state)
     assert_string_equal(catch_text(), "");
 }
 
+/* data.input may name what was appended, or not; and --reimport does not lose it. */
+static void test_a_day_more(void **state)
+{
+    (void)state;
+    schema_t *none = NULL;
+    test_write("mon.csv", INPUT);
+    const char *tuesday = test_write("tue.csv", "y,k\n1,b\n0,a\n");
+    test_write("days.yaml", SCHEMA);
+    assert_int_equal(prepare("data: {path: days, input: mon.csv, schema: days.yaml}\n", false), ST_OK);
+    catch_start();
+    assert_int_equal(import_append(&tuesday, 1, none, -1, test_path("days"), true, false), ST_OK);
+    catch_stop();
+    assert_int_equal(prepare("data: {path: days, input: mon.csv, schema: days.yaml}\n", false), ST_OK);
+    assert_int_equal(prepare("data: {path: days, input: [mon.csv, tue.csv], schema: days.yaml}\n", false), ST_OK);
+    assert_int_equal(prepare("data: {path: days, input: tue.csv, schema: days.yaml}\n", false), ST_INPUT);
+    assert_caught("mon.csv");
+    assert_int_equal(prepare("data: {path: days, input: tue.csv, schema: days.yaml}\n", true), ST_INPUT);
+    assert_caught("--reimport would lose the 2 rows that were appended to it, as data.input names 1 of its 2 files");
+    test_write("tue.csv", "y,k\n1,b\n0,c\n1,c\n");
+    assert_int_equal(prepare("data: {path: days}\n", false), ST_OK);
+    assert_caught("tue.csv");
+    assert_int_equal(prepare("data: {path: days, input: [mon.csv, tue.csv], schema: days.yaml}\n", true), ST_OK);
+}
+
 static void test_times_that_go_back(void **state)
 {
     (void)state;
@@ -223,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_the_schema_of_a_dataset_to_score),
         cmocka_unit_test(test_a_path_of_something_else),
         cmocka_unit_test(test_what_was_not_recorded),
+        cmocka_unit_test(test_a_day_more),
         cmocka_unit_test(test_times_that_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

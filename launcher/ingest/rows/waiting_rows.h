@@ -14,7 +14,7 @@ typedef struct waiting_bins {
 
 typedef struct waiting_rows waiting_rows_t;
 
-#define WAITING_MEMORY ((size_t)128 << 20) /* bytes of rows, and as much for quantiles */
+#define WAITING_MEMORY ((size_t)64 << 20) /* bytes of rows, and as much for quantiles */
 
 /* waiting_rows_create - bins [shape->numbers], copied: the number of a row that is the i-th of its numbers is put into the
  * i-th. */
