@@ -101,7 +101,7 @@ build-tests: $(TESTS) $(FUZZERS) $(BENCHES) $(PRELOADS) # benchmarks are no part
 
 build-unit-tests: $(filter $(BUILD)/tests/unit/% $(BUILD)/tests/kernels/%,$(TESTS))
 
-bench: ## benchmarks, each a ratio within one run; writes out/bench.json
+bench: ## benchmarks, each a ratio within one run; writes out/bench.json (ONLY="bench_parts .." for some)
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
 	@tests/bench/run.sh $(BUILD)
 

@@ -14,8 +14,7 @@
 /* Functions of this file hand groups to each other, also where the processor has no register as wide. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-#define GROUP (VECTOR_BYTES / (int)sizeof(float)) /* elements that go through the knots together: a register */
-#define KNOTS_MAX 64                              /* no list of a configuration is longer */
+#define KNOTS_MAX 64 /* no list of a configuration is longer */
 
 typedef struct piece {
     float start, value, slope, half_bend; /* knot, v, s, m */
@@ -42,77 +41,34 @@ static void prepare(const activation_shape_t *shape, parabola_pieces_t *pieces)
     }
 }
 
-typedef float floats_t __attribute__((vector_size(VECTOR_BYTES)));
-typedef int32_t bits_t __attribute__((vector_size(VECTOR_BYTES)));
+#define GROUP_BYTES VECTOR_BYTES
+#define GROUPED(name) built_##name
+#include "common/kernels/rescu_group.h"
 
-/* a where the mask is set, else b: written with bits, because a conditional in a loop over knots becomes a branch. */
-static inline floats_t choose(bits_t mask, floats_t a, floats_t b)
-{
-    return (floats_t)((mask & (bits_t)a) | (~mask & (bits_t)b));
-}
+#if HAS_WIDE
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4")
+#define GROUP_BYTES 64
+#define GROUPED(name) wide_##name
+#include "common/kernels/rescu_group.h"
+#pragma GCC pop_options
+#define CHOOSE(verb) (__builtin_cpu_supports("x86-64-v4") ? wide_##verb : built_##verb)
+#else
+#define CHOOSE(verb) built_##verb
+#endif
 
-typedef struct knot_group {
-    floats_t value, slope;
-} knot_group_t;
-
-static inline knot_group_t evaluate(floats_t x, const parabola_pieces_t *pieces)
-{
-    floats_t start = pieces->at[0].start - (floats_t){0}, value = pieces->at[0].value - (floats_t){0};
-    floats_t slope = pieces->at[0].slope - (floats_t){0}, half_bend = {0};
-    for (int i = 1; i < pieces->count; i++) {
-        const floats_t all = {0};
-        const piece_t piece = pieces->at[i];
-        const bits_t past = x >= piece.start;
-        start = choose(past, piece.start - all, start);
-        value = choose(past, piece.value - all, value);
-        slope = choose(past, piece.slope - all, slope);
-        half_bend = choose(past, piece.half_bend - all, half_bend);
-    }
-    const floats_t u = x - start, bent = half_bend * u;
-    return (knot_group_t){value + u * (slope + bent), slope + (bent + bent)};
-}
-
-/* The last group may be short: what is beyond it is computed from zeros and dropped. */
-static inline floats_t load(const float *at, int64_t left)
-{
-    floats_t group = {0};
-    if (left >= GROUP)
-        memcpy(&group, at, sizeof group);
-    else
-        memcpy(&group, at, (size_t)left * sizeof *at);
-    return group;
-}
-
-static inline void store(float *at, floats_t group, int64_t left)
-{
-    if (left >= GROUP)
-        memcpy(at, &group, sizeof group);
-    else
-        memcpy(at, &group, (size_t)left * sizeof *at);
-}
-
-WIDE static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)
+static void forward(float *y, const float *x, int64_t n, const activation_shape_t *shape)
 {
     parabola_pieces_t pieces;
     prepare(shape, &pieces);
-    const floats_t clip = (float)shape->clip - (floats_t){0};
-    for (int64_t i = 0; i < n; i += GROUP) {
-        floats_t f = evaluate(load(x + i, n - i), &pieces).value;
-        f = choose(f > clip, clip, f);
-        store(y + i, choose(f < -clip, -clip, f), n - i);
-    }
+    CHOOSE(forward)(y, x, n, &pieces, (float)shape->clip);
 }
 
-WIDE static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)
+static void backward(float *dx, const float *dy, const float *x, int64_t n, const activation_shape_t *shape)
 {
     parabola_pieces_t pieces;
     prepare(shape, &pieces);
-    const floats_t clip = (float)shape->clip - (floats_t){0}, zero = {0};
-    for (int64_t i = 0; i < n; i += GROUP) {
-        const knot_group_t f = evaluate(load(x + i, n - i), &pieces);
-        const bits_t clipped = (f.value >= clip) | (f.value <= -clip);
-        store(dx + i, choose(clipped, zero, load(dy + i, n - i) * f.slope), n - i);
-    }
+    CHOOSE(backward)(dx, dy, x, n, &pieces, (float)shape->clip);
 }
 
 /* The integral of the slope from the first knot to x, piece by piece. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tests/bench/run.sh BUILD - every benchmark, a table of what matters, and all numbers in out/bench.json, one flat object.
+# tests/bench/run.sh BUILD - every benchmark, a table of what matters, and all numbers in out/bench.json, one flat object. With
+# ONLY="bench_parts bench_model" those programs alone, and nothing is written.
 #
 # A benchmark is a program BUILD/tests/bench/bench_* that prints `name value` lines; its head says what it measures and how.
 # Each compares things measured in turns within one run, so that the ratios mean the same on every machine. Whole runs train in
@@ -21,6 +22,7 @@ numbers=$scratch/numbers
 bench() {
     local what=$1 log=$scratch/log
     shift
+    case " ${ONLY:-$1} " in *" $1 "*) ;; *) return ;; esac
     printf 'bench: %s\n' "$what" >&2
     if ! "$build/tests/bench/$@" >>"$numbers" 2>"$log"; then
         cat "$log" >&2
@@ -35,6 +37,7 @@ value() { awk -v name="$1" '$1 == name { print $2 }' "$numbers"; }
 row() {
     local v shown
     v=$(value "$1")
+    [ -n "$v" ] || [ -z "${ONLY:-}" ] || return 0
     shown=$(awk -v v="${v:-null}" "BEGIN { if (v == \"null\") print \"skipped\"; else printf $2 }")
     printf '%-52s %14s   %s\n' "$3" "$shown" "$4"
 }
@@ -64,7 +67,7 @@ bench "batches and embeddings alone" bench_batch "$scratch/data-workers" 8 1024 
 if [ -n "${SMELTER_DATA:-}" ]; then
     bench "configs/kuairand.yaml" bench_train "$build/smelter" "$scratch" kuairand
     bench "configs/kuairand.yaml over tcp, encrypted and not" bench_train "$build/smelter" "$scratch" encrypted
-else
+elif [ -z "${ONLY:-}" ]; then
     echo "bench: SMELTER_DATA is not set: configs/kuairand.yaml is skipped (the file says where its data comes from)" >&2
     echo "kuairand_examples_per_second null" >>"$numbers"
     echo "kuairand_encrypted_over_tcp null" >>"$numbers"
@@ -126,6 +129,10 @@ row activation_softplus_over_relu '"%.2f", v' "SoftPlus" ""
 row kuairand_examples_per_second '"%.0f /s", v' "examples of configs/kuairand.yaml, single ReLU" "over 103,000 /s"
 row kuairand_encrypted_over_tcp '"%.3f", v' "    over tcp, speed encrypted over not" "at least 0.90"
 
+if [ -n "${ONLY:-}" ]; then
+    grep -q . "$numbers" || { echo "bench: ONLY=\"$ONLY\" names no benchmark (tests/bench/bench_*.c)" >&2; exit 2; }
+    exit 0
+fi
 mkdir -p out
 awk 'BEGIN { printf "{" } { printf "%s\n  \"%s\": %s", (NR > 1 ? "," : ""), $1, $2 } END { print "\n}" }' \
     "$numbers" >"$scratch/bench.json"
