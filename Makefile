@@ -18,7 +18,7 @@ OLDEST   := $(if $(filter x86_64,$(MACHINE)),x86-64,$(MARCH))
 OLDEST_SRC := launcher/main.c common/process/instructions.c common/base/status.c common/base/log.c common/base/printable.c common/base/terminal.c
 MARCH_OF = $(MARCH)
 # Tests that find the same in every build, or that sanitizers make long and find nothing in.
-ALIKE    := unit/test_lint.sh unit/test_tidy.sh unit/test_shells.sh unit/test_report_size
+ALIKE    := unit/test_package.sh unit/test_lint.sh unit/test_tidy.sh unit/test_shells.sh unit/test_report_size
 PKGS     := ompi-c libzmq lmdb openblas yaml-0.1 jansson libxxhash libzstd zlib snappy liblz4
 
 # -ffp-contract=off: the same expression gives the same bits in every build and on every vector width. -fsigned-char: ARM's char is
@@ -54,28 +54,44 @@ SEEDS    ?= 1000
 JOBS     := $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-only help setup setup-check demo check test bench scale sim faults fuzz portable verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
+.PHONY: all install install-only deb deb-test help setup setup-check demo check test bench scale sim faults fuzz portable verify-numpy readme clean format lint sanitize asan ubsan tsan docs build-tests \
         build-unit-tests build-fuzzers
 
 all: $(BUILD)/smelter ## build build/smelter (make help lists all targets)
 
-# Where things go: make install PREFIX=$$HOME/.local, or DESTDIR=/tmp/package for who makes a package.
+# Where things go: make install PREFIX=$$HOME/.local, or DESTDIR=/tmp/package for who makes a package. STRIP=-s leaves out what only
+# debuggers need. Debian's zsh looks for what packages bring elsewhere than for what an administrator does.
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+STRIP    ?=
+ZSH_INTO ?= share/zsh/site-functions
 INTO     := $(DESTDIR)$(PREFIX)
 
-install: all ## install the program, its manual page and the completion of shells below PREFIX=/usr/local, with DESTDIR in front
+install: all ## install the program, its manual, examples and the completion of shells below PREFIX=/usr/local, with DESTDIR in front
 	@$(MAKE) --no-print-directory install-only
 
 install-only: # of what is built
 	@install -d "$(INTO)/bin" "$(INTO)/share/man/man1" "$(INTO)/share/bash-completion/completions" \
-	    "$(INTO)/share/zsh/site-functions" "$(INTO)/share/fish/vendor_completions.d"
-	@install -m 0755 $(BUILD)/smelter "$(INTO)/bin/smelter"
+	    "$(INTO)/$(ZSH_INTO)" "$(INTO)/share/fish/vendor_completions.d"
+	@install $(STRIP) -m 0755 $(BUILD)/smelter "$(INTO)/bin/smelter"
 	@umask 022; $(BUILD)/smelter man >"$(INTO)/share/man/man1/smelter.1"
 	@umask 022; $(BUILD)/smelter completion bash >"$(INTO)/share/bash-completion/completions/smelter"
-	@umask 022; $(BUILD)/smelter completion zsh >"$(INTO)/share/zsh/site-functions/_smelter"
+	@umask 022; $(BUILD)/smelter completion zsh >"$(INTO)/$(ZSH_INTO)/_smelter"
 	@umask 022; $(BUILD)/smelter completion fish >"$(INTO)/share/fish/vendor_completions.d/smelter.fish"
+	@packaging/documents.sh "$(INTO)/share/doc/smelter"
 	@echo "installed below $(INTO)"
+
+deb: ## make a Debian package of it, build/smelter_VERSION_ARCH.deb, and have lintian look at it (installs dpkg-dev and lintian)
+	@.ci/setup deb
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@packaging/deb.sh $(BUILD)
+	@packaging/lintian.sh $(BUILD)
+
+deb-test: ## install the package in a bare Debian 12 and run the demo from there (root; installs debootstrap; a few minutes)
+	@.ci/setup deb-test
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@packaging/deb.sh $(BUILD)
+	@tests/deb.sh $(BUILD)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14

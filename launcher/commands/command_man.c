@@ -97,6 +97,8 @@ status_t command_man(const options_t *options)
         putchar('\n');
     }
     put_environment();
-    puts(".SH SEE ALSO\nThe documents that come with the sources: docs/CONFIG.md, docs/OPERATIONS.md, docs/ERRORS.md.");
+    puts(".SH SEE ALSO\nThe documents that come with it, in share/doc/smelter where it is installed: docs/CONFIG.md, "
+         "docs/OPERATIONS.md,\n"
+         "docs/ERRORS.md.");
     return ST_OK;
 }

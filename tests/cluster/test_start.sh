@@ -106,7 +106,6 @@ other_launcher() {
     refused 2 "the launcher has started 3 ranks, but MPI sees 1" env PMI_RANK=0 PMI_SIZE=3 "$SMELTER" train "$T/c.yaml" --out "$T/run"
 }
 
-# A library's or our own first line must not land in a file that got the number of a closed descriptor.
 # A program that says of itself that it uses what this processor does not have; ranks of a host say it once.
 missing_instructions() {
     LC_ALL=C sed 's/__FMA4__\x00/1\x00FMA4__\x00/' "$SMELTER" >"$T/elsewhere"
@@ -117,6 +116,14 @@ missing_instructions() {
     expect "by mpirun: exit code $CODE" [ "$CODE" = 2 ]
     expect_errors 1 "$T/log"
 }
+
+# A real one, as far as the program can see.
+older_processor() {
+    refused 2 "avx2, bmi2, abm; build it for the oldest processor of the cluster, which for this one is make MARCH=x86-64-v2" \
+        "$QEMU" -cpu Nehalem "$SMELTER" train "$T/c.yaml" --out "$T/run"
+}
+
+# A library's or our own first line must not land in a file that got the number of a closed descriptor.
 closed_descriptors() {
     train "$T/open"
     "$SMELTER" train "$T/c.yaml" --out "$T/closed" <&- >&- 2>&-
@@ -213,6 +220,14 @@ if grep -qw fma4 /proc/cpuinfo || ! grep -qw avx /proc/cpuinfo; then
     skip "a processor that lacks what the program was built for" "it needs an x86-64 processor without FMA4"
 else
     case_of "a processor that lacks what the program was built for" missing_instructions
+fi
+QEMU=$(command -v qemu-x86_64 || command -v qemu-x86_64-static)
+if [ -z "$QEMU" ]; then
+    skip "an older processor" "qemu-x86_64 is not installed"
+elif ! "$SMELTER" version | grep -qx "march   x86-64-v3"; then
+    skip "an older processor" "this smelter is not built for x86-64-v3"
+else
+    case_of "an older processor" older_processor
 fi
 case_of "stopped and continued at a terminal" stopped_at_a_terminal
 if OPENBLAS_CORETYPE=$OTHER_KERNEL "$SMELTER" version | grep -q "kernel $OTHER_KERNEL$"; then
