@@ -124,8 +124,10 @@ status_t instructions_check(instructions_t built, instructions_t here)
     for (int i = 0; i < INSTRUCTIONS_N; i++)
         if (missing >> i & 1 && length < sizeof text)
             length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", length ? ", " : "", rows[i].name);
-    if (!is_first_here())
+    if (!is_first_here()) {
         log_set_level(LOG_NONE);
+        sleep(1); /* a launcher ends the job when one rank has ended; the first is to have said why */
+    }
     return FAIL(
         ST_INPUT,
         "this smelter was built with MARCH=%s, and the processor of %s lacks what it uses of that: %s; build it for the "
