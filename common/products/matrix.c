@@ -116,8 +116,8 @@ static void set_panel(const product_kernel_t *kernel, product_panel_t *p, const 
 static void multiply_by_rows(const product_kernel_t *kernel, const product_panel_t *all)
 {
     const int depth = piece(all->depth, DEPTH_MOST), rows = piece(all->rows, ROWS_MOST);
-    for (int k = 0; k < all->depth; k += depth)
-        for (int row = 0; row < all->rows; row += rows) {
+    for (int row = 0; row < all->rows; row += rows)
+        for (int k = 0; k < all->depth; k += depth) {
             const product_panel_t part = piece_of(all, row, rows, k, depth);
             product_panel_t p = part;
             const float *panel = all->b;

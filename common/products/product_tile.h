@@ -32,6 +32,8 @@ INLINE void run_tile(const product_panel_t *p, float *c, int64_t c_row, const fl
     else
         UNROLLED (i, rows, v, vectors)
             sum[i][v] = (vector_t){0};
+    UNROLLED (i, rows, v, vectors)
+        __builtin_prefetch(c + i * c_row + v * LANES, 1); /* there by the time it is written */
     const float *b = p->b;
     const int64_t a_row = order == BY_ROWS ? p->a_row : 1;
     const int64_t a_step = order == BY_ROWS ? 1 : order == BY_TILES ? rows : p->a_step;
@@ -174,9 +176,33 @@ static void pack_right(float *out, const float *b, int64_t b_row, int columns, b
         pack_columns(out, b, b_row, columns, depth, PANEL_WIDTH);
 }
 
+/* [4][GROUP] of out from [GROUP][4] of in, rows in_row apart; out_row a constant. */
 typedef float four_t __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* out[j][i] := in[i][j] of 4 x 4, rows this far apart. */
+#if LANES >= 8
+#define GROUP 8
+typedef float eight_t __attribute__((vector_size(32), aligned(4), may_alias));
+
+INLINE eight_t rows_of(const float *in, int64_t in_row)
+{
+    return __builtin_shufflevector(*(const four_t *)in, *(const four_t *)(in + 4 * in_row), 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+INLINE void transpose(float *out, const int64_t out_row, const float *in, int64_t in_row)
+{
+    const eight_t a = rows_of(in, in_row), b = rows_of(in + in_row, in_row), c = rows_of(in + 2 * in_row, in_row),
+                  d = rows_of(in + 3 * in_row, in_row);
+    const eight_t ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13),
+                  cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+    const eight_t more_ab = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15),
+                  more_cd = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+    *(eight_t *)out = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(eight_t *)(out + out_row) = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    *(eight_t *)(out + 2 * out_row) = __builtin_shufflevector(more_ab, more_cd, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(eight_t *)(out + 3 * out_row) = __builtin_shufflevector(more_ab, more_cd, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+#else
+#define GROUP 4
 INLINE void transpose(float *out, const int64_t out_row, const float *in, int64_t in_row)
 {
     const four_t a = *(const four_t *)in, b = *(const four_t *)(in + in_row), c = *(const four_t *)(in + 2 * in_row),
@@ -188,6 +214,7 @@ INLINE void transpose(float *out, const int64_t out_row, const float *in, int64_
     *(four_t *)(out + 2 * out_row) = __builtin_shufflevector(more_ab, more_cd, 0, 1, 4, 5);
     *(four_t *)(out + 3 * out_row) = __builtin_shufflevector(more_ab, more_cd, 2, 3, 6, 7);
 }
+#endif
 
 /* Some of the depth at a time, which stay in the first-level cache until all columns are there. */
 INLINE void pack_rows(float *out, const float *b, int columns, int depth, const int width)
@@ -197,17 +224,17 @@ INLINE void pack_rows(float *out, const float *b, int columns, int depth, const 
         memset(out, 0, (size_t)width * (size_t)depth * sizeof *out);
     for (int first = 0; first < depth; first += SOME) {
         const int end = first + SOME < depth ? first + SOME : depth;
-        for (int j = 0; j < columns; j += 4) {
+        for (int j = 0; j < columns; j += GROUP) {
             const float *from = b + (int64_t)j * depth + first;
             float *to = out + (int64_t)first * width + j;
-            if (j + 4 <= columns && first + SOME <= depth) {
+            if (j + GROUP <= columns && first + SOME <= depth) {
 #pragma GCC unroll 4
                 for (int k = 0; k < SOME; k += 4)
                     transpose(to + k * width, width, from + k, depth);
                 continue;
             }
             for (int k = 0; k < end - first; k++)
-                for (int i = 0; i < 4 && j + i < columns; i++)
+                for (int i = 0; i < GROUP && j + i < columns; i++)
                     to[k * width + i] = from[(int64_t)i * depth + k];
         }
     }
