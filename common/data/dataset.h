@@ -179,6 +179,7 @@ typedef struct dataset_writer dataset_writer_t;
 /* What the rows of most datasets do not have. */
 typedef struct dataset_extras {
     bool has_weight, may_lack_label;
+    bool may_weigh_nothing;                       /* rows are to be scored, so that all their weights may be 0 */
     int64_t keep_bytes, keep_field_bytes;         /* of texts of values beside the dataset, in all and of a field; 0: none */
     int labels;                                   /* 0: one without a name */
     const char *label_names[DATASET_LABELS_MOST]; /* [labels], shorter than dataset_label_t.name */

@@ -203,6 +203,7 @@ static void score_all(schema_t *schema)
     mem_free(schema->split_column);
     schema->split_column = mem_strdup("");
     schema->train_fraction = 1.0;
+    schema->test_fraction = 0.0;
     schema->order = TIME_ORDER_NONE;
     schema->keep_mb = 0;
     if (schema_rows(schema->format) == ROWS_OF_COLUMNS)
@@ -439,7 +440,7 @@ static void print_metrics(const file_scoring_t *f, const float *p)
     uint8_t *label = MEM_ARRAY(uint8_t, f->rows);
     uint64_t *group = f->group ? MEM_ARRAY(uint64_t, f->rows) : NULL;
     float *weight = f->weight ? MEM_ARRAY(float, f->rows) : NULL;
-    double pd = 0.0;
+    double pd = 0.0, weights = 0.0;
     int64_t n = 0;
     for (int64_t i = 0; i < f->rows; i++) {
         pd += f->pd ? weighted_of(f->weight, i) * (double)f->pd[i] : 0.0;
@@ -451,18 +452,19 @@ static void print_metrics(const file_scoring_t *f, const float *p)
             group[n] = f->group[i];
         if (weight)
             weight[n] = f->weight[i];
+        weights += weighted_of(f->weight, i);
         n++;
     }
-    if (f->pd)
+    if (f->pd && weighted_sum(f->weight, f->rows) > 0.0)
         printf("%d %s, mean relative prediction difference %.5f\n", f->members - (f->scorers.components > 1),
                f->scorers.components > 1 ? "components" : "replicas", pd / weighted_sum(f->weight, f->rows));
-    if (n > 0) {
+    if (weights > 0.0) {
         evaluation_t evaluation;
         const evaluation_of_t of = {f->options->argument, f->options->second, f->split};
         evaluation_measure(&(evaluated_examples_t){n, scored, label, weight, group}, &evaluation);
         evaluation_print(&evaluation, &of, stdout);
     } else {
-        printf("%" PRId64 " rows scored; none has a label, so there are no metrics\n", f->rows);
+        printf("%" PRId64 " rows scored; none has a label%s, so there are no metrics\n", f->rows, n ? " and a weight" : "");
     }
     mem_free(scored);
     mem_free(label);

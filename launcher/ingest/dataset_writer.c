@@ -44,7 +44,8 @@ struct dataset_writer {
     char *schema; /* or NULL */
     day_list_t days;
     census_t census;
-    double weight_mean;        /* that of another dataset, or 0: the own */
+    double weight_mean; /* that of another dataset, or 0: the own */
+    bool may_weigh_nothing;
     int64_t last_time;         /* of the last row that has one */
     int64_t train_prefix;      /* set by dataset_writer_split, or -1 */
     bool seen_eval, seen_test; /* rows of these splits */
@@ -237,6 +238,7 @@ status_t dataset_writer_create_with(const char *path, const dataset_field_t *fie
     w->meta.info.has_time = has_time;
     w->meta.compressed = compress;
     set_extras(&w->meta, extras);
+    w->may_weigh_nothing = extras->may_weigh_nothing;
     w->shape = dataset_meta_shape(&w->meta);
     w->standardise = MEM_ARRAY(bool, n);
     w->counts = MEM_ARRAY(value_count_t *, n);
@@ -503,11 +505,23 @@ done:
     return status;
 }
 
+static split_t split_of(const dataset_writer_t *w, int64_t position)
+{
+    return is_train(w, position) ? SPLIT_TRAIN : is_test(w, position) ? SPLIT_TEST : SPLIT_EVAL;
+}
+
+static status_t fail_weights(const dataset_writer_t *w, const char *of)
+{
+    return FAIL(ST_INPUT, "dataset %s: all weights%s are 0, so that no example would count; look at the weight column", w->path,
+                of);
+}
+
 /* The mean over the training rows (over all, where there are none), in their order. */
 static status_t settle_weights(dataset_writer_t *w)
 {
-    double sum = 0.0;
-    const int64_t blocks = dataset_meta_blocks(&w->meta), rows = w->meta.info.train_rows;
+    double sums[SPLITS] = {0};
+    dataset_info_t *info = &w->meta.info;
+    const int64_t blocks = dataset_meta_blocks(&w->meta), rows = info->train_rows;
     for (int64_t b = 0; b < blocks && w->shape.has_weight; b++) {
         char key[DATASET_KEY_BYTES];
         int32_t n;
@@ -516,20 +530,20 @@ static status_t settle_weights(dataset_writer_t *w)
         const float *weight = block_weight(&w->shape, w->raw.at, w->raw.bytes, &n);
         ASSERT(weight);
         for (int32_t r = 0; r < n; r++)
-            if (rows == 0 || is_train(w, b * BLOCK_ROWS + r))
-                sum += (double)weight[r];
+            sums[split_of(w, b * BLOCK_ROWS + r)] += (double)weight[r];
     }
     if (!w->shape.has_weight)
         return ST_OK;
-    if (w->weight_mean > 0.0) {
-        w->meta.info.weight_mean = w->weight_mean;
-        return ST_OK;
-    }
-    if (!(sum > 0.0))
-        return FAIL(ST_INPUT, "dataset %s: all weights%s are 0, so that no example would count; look at the weight column",
-                    w->path, rows ? " of the training rows" : "");
-    w->meta.info.weight_mean = sum / (double)(rows ? rows : w->meta.info.rows);
-    return ST_OK;
+    const double sum = rows ? sums[SPLIT_TRAIN] : sums[SPLIT_EVAL] + sums[SPLIT_TEST];
+    if (w->weight_mean > 0.0)
+        info->weight_mean = w->weight_mean;
+    else if (sum > 0.0)
+        info->weight_mean = sum / (double)(rows ? rows : info->rows);
+    else if (!w->may_weigh_nothing)
+        return fail_weights(w, rows ? " of the training rows" : "");
+    if (info->eval_rows && !(sums[SPLIT_EVAL] > 0.0))
+        return fail_weights(w, " of the evaluation rows");
+    return info->test_rows && !(sums[SPLIT_TEST] > 0.0) ? fail_weights(w, " of the test rows") : ST_OK;
 }
 
 static status_t settle_split(dataset_writer_t *w)

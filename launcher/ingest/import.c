@@ -77,6 +77,7 @@ static dataset_extras_t extras_of(const import_t *im)
     const schema_t *schema = im->schema;
     dataset_extras_t extras = {.has_weight = im->weight >= 0,
                                .may_lack_label = schema->unlabelled == UNLABELLED_ALLOW,
+                               .may_weigh_nothing = schema->may_lack_weight,
                                .keep_bytes = schema->keep_mb << 20,
                                .keep_field_bytes = schema->keep_field_mb << 20,
                                .labels = (int)schema->labels_count};

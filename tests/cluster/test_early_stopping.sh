@@ -147,11 +147,13 @@ weighted() {
         expect "evaluate ended with code $CODE" [ "$CODE" = 0 ]
     done
     cut -d, -f1-3,5- "$T/w.csv" >"$T/now.csv" # files to be scored may lack them
-    for set in w now; do
+    awk -F, -v OFS=, 'NR > 1 {$4 = 0} 1' "$T/w.csv" >"$T/nothing.csv"
+    for set in w now nothing; do
         run "$T/$set.scored" "$SMELTER" predict "$T/weighted" "$T/$set.csv" --out "$T/scores"
         expect "predict ended with code $CODE" [ "$CODE" = 0 ]
     done
     expect "predict does not weigh" [ "$(grep -c "examples count by their weights" "$T/w.scored" "$T/now.scored" | cut -d: -f2 | tr '\n' ' ')" = "1 0 " ]
+    expect_line "$T/nothing.scored" "1400 rows scored; none has a label and a weight, so there are no metrics"
     expect "weights do not count as rows do" python3 - "$T/weighted" "$T/w.json" "$T/often.json" <<'END'
 import json, sys
 run = json.load(open(sys.argv[1] + "/manifest.json"))["metrics"]

@@ -111,6 +111,9 @@ files() {
     mv "$T/elsewhere" "$T/all"
     expect_predicted "$T/numeric" "$T/all" --split all --columns c --out "$T/named.csv"
     expect "fields of a dataset" cmp <(cut -d, -f6 "$T/named.csv") <(cut -d, -f3 "$T/all.csv")
+    sed 's/train_fraction: 0.8/train_fraction: 0.5, test_fraction: 0.5/' "$T/numeric/import.yaml" >"$T/tested.yaml"
+    expect_predicted "$T/numeric" "$T/late.csv" --schema "$T/tested.yaml" --out "$T/tested" # all rows, whatever its split
+    expect "a schema with a test split" cmp "$T/late_scored.f32" "$T/tested.f32"
     predict "$T/numeric" "$T/late.csv" --schema "$T/counts.yaml" --out "$T/x"
     expect "quantiles of what is scored: code $CODE" [ "$CODE" = 2 ]
     expect_line "$T/log" "column 'b' of the schema asks for 5 bins, whose edges are in the dataset that $T/numeric was trained on"

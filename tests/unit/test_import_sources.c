@@ -301,6 +301,8 @@ static void test_weights(void **state)
     refused(schema, &input, 1, "nan.csv:2: column w: not a finite number, value seen \"nan\"");
     input = test_write("zero.csv", "y,w,k\n1,0,a\n0,0,b\n1,5,a\n0,5,b\n");
     refused(schema, &input, 1, "all weights of the training rows are 0, so that no example would count");
+    input = test_write("zeros.csv", "y,w,k\n1,5,a\n0,5,b\n1,0,a\n0,0,b\n");
+    refused(schema, &input, 1, "all weights of the evaluation rows are 0, so that no example would count");
 }
 
 static void test_several_labels(void **state)
