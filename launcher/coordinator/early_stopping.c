@@ -16,5 +16,5 @@ bool early_stopping_put(early_stopping_t *state, int64_t step, double value)
 
 bool early_stopping_is_over(const early_stopping_t *state)
 {
-    return state->patience && state->since >= state->patience;
+    return state->patience && state->best_step && state->since >= state->patience;
 }
