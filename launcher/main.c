@@ -87,7 +87,7 @@ static const command_t commands[] = {
      "variants differ in the order of their data, their prediction difference against it. Pictures (.svg, .png), their data\n"
      "and their gnuplot scripts go to --out (default out/figures).",
      command_figures},
-    {"init", "INPUT", "look at a text file, and write an import schema and an experiment for it that work at once",
+    {"init", "INPUT", "look at a file, and write an import schema and an experiment for it that work at once",
      " out label mode ",
      "Reads CSV, TSV, libsvm, libffm or Parquet. Guesses what the columns are, and writes schema.yaml and experiment.yaml "
      "to\n"
@@ -98,7 +98,7 @@ static const command_t commands[] = {
      "match, and\n"
      "whether memory, disk and processors suffice. The exit code is 0 where nothing would go wrong, else 2.",
      command_check},
-    {"import", "INPUT...", "make a dataset from text files: CSV, TSV, libsvm/libfm or libffm; plain, .gz or .zst",
+    {"import", "INPUT...", "make a dataset from files: CSV, TSV, libsvm/libfm, libffm or Parquet; text also .gz or .zst",
      " out schema append max-bad-rows no-compress mode ",
      "INPUT is a file, a pattern ('days/*.csv', in quotes), a folder of part files, or - for standard input; the rows of "
      "several\n"

@@ -95,6 +95,7 @@ static void check_splits(checking_t *c, const config_t *config)
         c->found++;
         return;
     }
+    look(c, splits_check_labelled(splits.unlabelled, splits.train_rows + splits.eval_rows + splits.test_rows, path));
     look(c, splits_check_training(&splits, path));
     const int before = c->found;
     if (c->compares)

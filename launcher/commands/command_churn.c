@@ -56,8 +56,8 @@ static status_t open_evaluated(const char *path, const scored_version_t *version
 {
     out->path = path;
     if (!dataset_exists(path))
-        return FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
-                    file_exists(path) ? "" : "dataset ", path, file_exists(path) ? "is no dataset" : "does not exist");
+        return FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the run's schema", file_exists(path) ? "" : "dataset ",
+                    path, file_exists(path) ? "is no dataset" : "does not exist");
     TRY(dataset_open(path, CACHE, &out->dataset));
     TRY(choose_label(version, out->dataset));
     out->split.eval_examples = dataset_info(out->dataset)->eval_rows;

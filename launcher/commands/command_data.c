@@ -14,6 +14,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/ingest/import.h"
 #include "launcher/ingest/sources.h"
+#include "launcher/ingest/splits.h"
 #include "launcher/ingest/stale.h"
 #include "launcher/ingest/synth.h"
 #include "launcher/run/runs.h"
@@ -154,13 +155,9 @@ static status_t check_order(const config_t *config)
     if (status == ST_OK)
         status = dataset_choose_label(dataset, config->data.label);
     const dataset_info_t *info = dataset_info(dataset);
-    const int64_t descents = dataset_census(dataset)->descents, unlabelled = info->label_of[info->label].unlabelled;
-    if (status == ST_OK && unlabelled > 0)
-        status = FAIL(ST_INPUT,
-                      "dataset %s: %" PRId64 " of %" PRId64
-                      " rows have no label, and can be scored by smelter predict alone; import "
-                      "the others for training and evaluation",
-                      config->data.path, unlabelled, info->rows);
+    const int64_t descents = dataset_census(dataset)->descents;
+    if (status == ST_OK)
+        status = splits_check_labelled(info->label_of[info->label].unlabelled, info->rows, config->data.path);
     if (config->data.order == ORDER_CHRONOLOGICAL && descents > 0 && !getenv(LAUNCH_BY_SMELTER))
         log_warn("dataset %s: data.order is chronological, but %" PRId64
                  " row%s earlier than the row before (smelter inspect names the "

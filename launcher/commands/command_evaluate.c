@@ -250,8 +250,8 @@ status_t command_evaluate(const options_t *options)
         return FAIL(ST_INPUT, "--by-window is \"%s\"; it must be day, hour, or seconds from 1 to 1000000000",
                     options->by_window);
     if (!dataset_exists(path))
-        return FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
-                    file_exists(path) ? "" : "dataset ", path, file_exists(path) ? "is no dataset" : "does not exist");
+        return FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the run's schema", file_exists(path) ? "" : "dataset ",
+                    path, file_exists(path) ? "is no dataset" : "does not exist");
     const status_t status = evaluate(&e, split);
     fini(&e);
     return status;

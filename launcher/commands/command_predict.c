@@ -192,7 +192,7 @@ static status_t prepare(const experiment_t *experiment, const options_t *options
     TRY_DONE(source_open(options->run, &source));
     TRY_DONE(check_config(&source, experiment->base));
     if (!dataset_exists(options->second))
-        TRY_DONE(FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the schema of the run's",
+        TRY_DONE(FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the run's schema",
                       file_exists(options->second) ? "" : "dataset ", options->second,
                       file_exists(options->second) ? "is no dataset" : "does not exist"));
     TRY_DONE(check_split(options->second, split));

@@ -83,6 +83,7 @@ status_t splits_read(const char *path, const char *label, splits_t *out)
         .train_rows = info->train_rows,
         .eval_rows = info->eval_rows,
         .test_rows = info->test_rows,
+        .unlabelled = info->label_of[info->label].unlabelled,
         .train_label = {train.label[0], train.label[1]},
         .eval_label = {eval.label[0], eval.label[1]},
         .has_group = info->has_group,
@@ -128,6 +129,17 @@ status_t splits_check_evaluation(const splits_t *splits, const char *path, const
         return ST_OK;
     return FAIL(ST_INPUT, "dataset %s: the evaluation split is empty, and %s needs evaluation examples; " MAKE_IT_AGAIN, path,
                 who);
+}
+
+status_t splits_check_labelled(int64_t unlabelled, int64_t rows, const char *path)
+{
+    if (unlabelled == 0)
+        return ST_OK;
+    return FAIL(ST_INPUT,
+                "dataset %s: %" PRId64 " of %" PRId64
+                " rows have no label, and can be scored by smelter predict alone; import the others for training and "
+                "evaluation",
+                path, unlabelled, rows);
 }
 
 status_t splits_check_labels(const splits_t *splits, const char *path)

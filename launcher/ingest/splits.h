@@ -10,7 +10,7 @@
 #include "common/data/dataset.h"
 
 typedef struct splits {
-    int64_t train_rows, eval_rows, test_rows;
+    int64_t train_rows, eval_rows, test_rows, unlabelled;
     bool train_label[2], eval_label[2]; /* does the split have an example of this label? */
     bool has_group;                     /* is there a query column? */
     bool has_query;                     /* does an evaluation example say its query? */
@@ -26,6 +26,9 @@ WARN_UNUSED status_t splits_read(const char *path, const char *label, splits_t *
  * splits_check_evaluation - ST_INPUT where it has no evaluation example; `who` cannot do without. */
 WARN_UNUSED status_t splits_check_training(const splits_t *splits, const char *path);
 WARN_UNUSED status_t splits_check_evaluation(const splits_t *splits, const char *path, const char *who);
+
+/* splits_check_labelled - ST_INPUT where some of a dataset's rows have no label. */
+WARN_UNUSED status_t splits_check_labelled(int64_t unlabelled, int64_t rows, const char *path);
 
 /* splits_check_labels - ST_INPUT where all evaluation examples have one label: no model is better than another. */
 WARN_UNUSED status_t splits_check_labels(const splits_t *splits, const char *path);

@@ -197,6 +197,7 @@ char *init_schema_text(const sample_t *sample, const guess_t *guess, const char 
             put_key(out, "time", sample->column[guess->time].name, guess->time_why, guess->time_question);
         fputs(guess->is_sorted ? "order: sort\n" : "", out);
     }
+    fputs(sample->any_id ? "feature_limit: 0 # ids are texts, or above 2^48\n" : "", out);
     put_split(out, sample, guess);
     if (guess->max_bad_rows)
         put_comment(out, "", "", guess->bad_why);

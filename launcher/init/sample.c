@@ -274,6 +274,12 @@ static void note_fault(sample_t *sample, int64_t line, const char *fault)
     }
 }
 
+static status_t fail_faulty(const text_reader_t *reader, const sample_t *sample)
+{
+    return FAIL(ST_INPUT, "%s: no row has a proper form; the first, in line %" PRId64 ": %s", text_reader_path(reader),
+                sample->fault_line, sample->fault);
+}
+
 /* How many rows the whole file has, by how much of it these were; of Parquet the file says it. */
 static void settle_count(sample_t *sample, const text_reader_t *reader, bool end)
 {
@@ -332,8 +338,7 @@ static status_t read_columns(text_reader_t *reader, const input_format_t *format
         sample->in_file++;
     }
     if (sample->rows == 0)
-        TRY_DONE(FAIL(ST_INPUT, "%s: no row has a proper form; the first, line %" PRId64 ", has %s", text_reader_path(reader),
-                      sample->fault_line, sample->fault));
+        TRY_DONE(fail_faulty(reader, sample));
     settle_count(sample, reader, end);
     name_columns(sample, first, names);
 done:
@@ -344,9 +349,9 @@ done:
     return status;
 }
 
-static status_t read_features(text_reader_t *reader, const input_format_t *format, sample_t *sample)
+static status_t read_features(text_reader_t *reader, const input_format_t *format, int64_t limit, sample_t *sample)
 {
-    const schema_t bare = {.format = sample->format, .feature_limit = INT64_C(1) << 48};
+    const schema_t bare = {.format = sample->format, .feature_limit = limit};
     label_reader_t labels;
     label_reader_init(&labels, "", true);
     feature_row_t row = {.label_reader = &labels};
@@ -375,6 +380,23 @@ done:
     return status;
 }
 
+/* Ids are numbers up to 2^48 unless fewer rows are faulty where any text is one. */
+static status_t read_any_features(text_reader_t *reader, const input_format_t *format, sample_t *sample)
+{
+    sample_t other = {.format = sample->format, .any_id = true};
+    text_reader_t *again;
+    TRY(read_features(reader, format, INT64_C(1) << 48, sample));
+    if (sample->faulty == 0)
+        return ST_OK;
+    TRY(text_reader_open(text_reader_path(reader), false, &again));
+    const status_t status = read_features(again, format, 0, &other);
+    text_reader_close(&again);
+    TRY(status);
+    if (other.faulty < sample->faulty)
+        *sample = other;
+    return sample->rows ? ST_OK : fail_faulty(reader, sample);
+}
+
 status_t sample_read(const char *path, sample_t *out)
 {
     text_reader_t *reader = NULL;
@@ -386,7 +408,7 @@ status_t sample_read(const char *path, sample_t *out)
     TRY(find_format(path, &out->format));
     TRY(text_reader_open(path, false, &reader));
     const input_format_t *format = input_format_get(out->format);
-    TRY_DONE(format->features.parse ? read_features(reader, format, out) : read_columns(reader, format, out));
+    TRY_DONE(format->features.parse ? read_any_features(reader, format, out) : read_columns(reader, format, out));
 done:
     text_reader_close(&reader);
     if (status != ST_OK)

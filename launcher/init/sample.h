@@ -52,6 +52,7 @@ typedef struct sample {
     int64_t fault_line; /* the first of them, and */
     const char *fault;  /* what is wrong with it */
     bool has_group;     /* features: rows have a query id; */
+    bool any_id;        /* features: ids are texts, or above 2^48 */
     int64_t positive;   /* labels that are 1 */
 } sample_t;
 

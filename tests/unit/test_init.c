@@ -3,6 +3,7 @@
  * check: "all that would go wrong", in one go. */
 #include "tests/lib/testing.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,16 @@ static void put_features(FILE *out, int row)
     fprintf(out, "%d qid:%d %d:1 %d:0.5\n", pick(row, 0, 2), row / 5, 1 + pick(row, 1, 50), 60 + pick(row, 2, 50));
 }
 
+static void put_any_ids(FILE *out, int row)
+{
+    fprintf(out, "%d 0:%d:1 1:w%d:0.5\n", pick(row, 0, 2), pick(row, 1, 50), pick(row, 2, 50));
+}
+
+static void put_large_ids(FILE *out, int row)
+{
+    fprintf(out, "%d %" PRId64 ":1\n", pick(row, 0, 2), (INT64_C(1) << 50) + pick(row, 1, 50));
+}
+
 static void put_many(FILE *out, int row)
 {
     fprintf(out, "%d", pick(row, 0, 2));
@@ -170,7 +181,9 @@ static void test_odd_files(void **state)
     SCHEMA_HAS(write_rows("gaps.csv", "y,item\n", 200, put_gaps),
                "# 4 of the rows have no proper form, the first in line 9: another number of columns than the first "
                "row\nmax_bad_rows: 8\n");
-    SCHEMA_HAS(write_rows("f.libsvm", "", 100, put_features), "format: libsvm\n", "split: {train_fraction: 0.8}\n");
+    SCHEMA_HAS(write_rows("f.libsvm", "", 100, put_features), "format: libsvm\nsplit: {train_fraction: 0.8}\n");
+    SCHEMA_HAS(write_rows("any.ffm", "", 100, put_any_ids), "format: libffm\nfeature_limit: 0 # ids are texts");
+    SCHEMA_HAS(write_rows("large.svm", "", 100, put_large_ids), "format: libsvm\nfeature_limit: 0 # ids are texts");
 
     char *head = mem_strdup("y");
     for (int c = 1; c < 1000; c++) {
@@ -334,10 +347,17 @@ static void test_command(void **state)
 static void test_check_says_all(void **state)
 {
     (void)state;
+    static const char unlabelled[] = "label: label\nunlabelled: allow\nsplit: {train_fraction: 0.8}\ncolumns: [b]\n";
     test_dir();
     write_rows("two.csv", "label,b,item\n", 60, put_two);
     test_write("schema.yaml", "label: label\nsplit: {train_fraction: 0.8}\ncolumns: [b, {name: item, kind: numeric}]\n");
     write_rows("broken.csv", "label,b,item\n0,1,x\n", 60, put_two);
+    schema_t *schema;
+    assert_int_equal(schema_parse(unlabelled, strlen(unlabelled), "schema", &schema), ST_OK);
+    assert_int_equal(
+        import_text(write_rows("some.csv", "label,b,item\n,1,2\n", 60, put_two), schema, test_path("some"), false, false),
+        ST_OK);
+    schema_destroy(&schema);
     const char *path =
         test_write("c.yaml", "name: all\ndata: {path: gone}\n"
                              "cluster: {workers: 3}\ntrain: {lanes: 4}\n"
@@ -347,7 +367,8 @@ static void test_check_says_all(void **state)
                              "  - {name: b, data: {input: broken.csv, schema: schema.yaml}, teacher: {run: nowhere}}\n"
                              "  - {name: c, data: {input: two.csv, schema: schema.yaml}, warm_start: nothing}\n"
                              "  - {name: d, data: {input: two.csv, schema: schema.yaml}, complexity: {match: c},\n"
-                             "     model: {components: 64}}\n");
+                             "     model: {components: 64}}\n"
+                             "  - {name: e, data: {path: some}}\n");
     char *words[] = {(char *)(uintptr_t) "smelter", NULL};
     options_t options = {.argument = path, .argv = words, .out = test_path("runs")};
     catch_start();
@@ -359,7 +380,8 @@ static void test_check_says_all(void **state)
     assert_caught("variant b: teacher.run: ");
     assert_caught("nothing holds no finished run");
     assert_caught("variant d: complexity.match cannot be met");
-    assert_caught("c.yaml: 6 things would go wrong, as said above");
+    assert_caught("1 of 61 rows have no label, and can be scored by smelter predict alone");
+    assert_caught("c.yaml: 7 things would go wrong, as said above");
 }
 
 int main(void)
