@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/products/gemm.h"
 #include "common/products/product_kernels.h"
@@ -51,6 +52,21 @@ const product_kernel_t *product_kernel_here(void)
 const char *product_kernel_text(const product_kernel_t *kernel)
 {
     return kernel ? kernel->text : gemm_kernel_name();
+}
+
+bool product_is_slow(const product_kernel_t *kernel)
+{
+    static const char *const fused[] = {"Haswell",  "Zen",        "SkylakeX",    "Cooperlake",
+                                        "Sapphire", "Piledriver", "Steamroller", "Excavator"};
+    const char *core = strstr(gemm_kernel_name(), ", kernel ");
+    for (size_t i = 0; core && i < sizeof fused / sizeof *fused; i++)
+        if (strncasecmp(core + strlen(", kernel "), fused[i], strlen(fused[i])) == 0)
+            return false;
+#if defined(__x86_64__)
+    return !kernel && product_avx2.is_here();
+#else
+    return false;
+#endif
 }
 
 bool product_texts_agree(const char *a, const char *b)

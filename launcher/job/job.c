@@ -245,11 +245,13 @@ static status_t run_coordinator(const options_t *options, const experiment_t *ex
     coordinator_t *coordinator;
     status_t status = coordinator_create(&o, &coordinator);
     if (status == ST_OK) {
-        log_info("job of %d ranks: %d server%s with %d shard%s each, %d worker%s; determinism %s; kernels %s", roster->size,
+        log_info("job of %d ranks: %d server%s with %d shard%s each, %d worker%s; determinism %s; kernels %s%s", roster->size,
                  roster->servers, roster->servers == 1 ? "" : "s", roster->shards_per_server,
                  roster->shards_per_server == 1 ? "" : "s", roster->workers, roster->workers == 1 ? "" : "s",
                  config_determinism_word((determinism_t)experiment->base->determinism),
-                 product_kernel_text(model_kernel(experiment->base)));
+                 product_kernel_text(model_kernel(experiment->base)),
+                 product_is_slow(model_kernel(experiment->base)) ? ", made for older processors; kernels: own is faster here"
+                                                                 : "");
         say_how_even(experiment->base, roster->workers);
         for (int r = 0; r < roster->size; r++) {
             char name[160];

@@ -104,14 +104,15 @@ void provenance_fini(provenance_t *provenance)
     *provenance = (provenance_t){0};
 }
 
-void provenance_put_here(jsondoc_t *results)
+void provenance_put_here(jsondoc_t *results, const char *kernels)
 {
     jsondoc_t *object = jsondoc_object();
     char date[CLOCK_UTC_BYTES];
     jsondoc_put_text(object, "written", clock_utc(date));
     jsondoc_put_text(object, "host", provenance_host());
     jsondoc_put_text(object, "cpu", provenance_cpu());
-    jsondoc_put_text(object, "kernels", gemm_kernel_name());
+    if (kernels)
+        jsondoc_put_text(object, "kernels", kernels);
     jsondoc_put_text(object, "version", SMELTER_VERSION);
     jsondoc_put_text(object, "commit", provenance_commit());
     jsondoc_put_text(object, "march", instructions_march());

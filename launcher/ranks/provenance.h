@@ -44,7 +44,7 @@ WARN_UNUSED status_t provenance_get(const jsondoc_t *manifest, const char *where
 void provenance_fini(provenance_t *provenance);
 
 /* provenance_put_here - the member "provenance" of what this process writes now: written (a date), host, cpu, kernels, version,
- * commit. */
-void provenance_put_here(jsondoc_t *results);
+ * commit. kernels: of the matrix products, or NULL where it made none and they are left out. */
+void provenance_put_here(jsondoc_t *results, const char *kernels);
 
 #endif

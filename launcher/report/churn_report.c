@@ -399,7 +399,7 @@ static status_t write_json(const churn_report_t *report, const char *path)
     jsondoc_put(doc, "differ_most", &differ);
     jsondoc_put(doc, "lose_most", &lose);
     jsondoc_put(doc, "most_different", &examples);
-    provenance_put_here(doc);
+    provenance_put_here(doc, NULL);
     const status_t status = jsondoc_write(doc, path);
     jsondoc_destroy(&doc);
     return status;

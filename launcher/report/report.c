@@ -12,6 +12,7 @@
 #include "common/files/jsondoc.h"
 #include "common/files/seal.h"
 #include "common/metrics/t_test.h"
+#include "common/products/product.h"
 #include "launcher/ranks/provenance.h"
 #include "launcher/report/differences.h"
 #include "launcher/report/results_file.h"
@@ -290,6 +291,21 @@ static jsondoc_t *variant_object(const experiment_result_t *result, const varian
     return object;
 }
 
+/* Kernels by what variants ask for, on this machine. */
+static void put_provenance(jsondoc_t *doc, const experiment_result_t *result)
+{
+    int own = 0, known = 0;
+    for (int v = 0; v < result->variants; v++) {
+        const config_t *config = result->variant[v].config;
+        known += config != NULL;
+        own += config && config_uses_own_kernels(config);
+    }
+    const char *blas = product_kernel_text(NULL), *ours = product_kernel_text(product_kernel_here());
+    char both[512];
+    snprintf(both, sizeof both, "%s; %s", blas, ours);
+    provenance_put_here(doc, own == 0 ? blas : own == known ? ours : both);
+}
+
 status_t report_write_json(const experiment_result_t *result, const char *path)
 {
     jsondoc_t *doc = jsondoc_object(), *variants = jsondoc_array();
@@ -319,7 +335,7 @@ status_t report_write_json(const experiment_result_t *result, const char *path)
     jsondoc_put(doc, "variants", &variants);
     jsondoc_put(doc, "significance", &significance);
     jsondoc_put(doc, "differences", &differences);
-    provenance_put_here(doc);
+    put_provenance(doc, result);
     status_t status = results_put_files(doc, path);
     if (status == ST_OK)
         status = seal_write(doc, path, NULL);

@@ -72,6 +72,11 @@ own_kernels() {
     local settings=(kernels=own model.components=2 objective.kind=antidistill objective.decorrelate=hidden "model.parts=[linear,fm,cross,mlp]"
         model.cross_layers=1 model.cross_rank=2)
     train "$T/o1" "${settings[@]}"
+    expect "own kernels were said to be slow" [ "$(grep -c 'is faster here' "$T/train.log")" = 0 ]
+    if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then
+        OPENBLAS_CORETYPE=Prescott train "$T/o4"
+        expect_line "$T/train.log" "kernel Prescott, made for older processors; kernels: own is faster here"
+    fi
     export SMELTER_KERNELS=plain
     train "$T/o2" "${settings[@]}" cluster.workers=2
     expect_line "$T/train.log" "kernels own, plain"
