@@ -236,20 +236,28 @@ static void check_schedule(checking_t *c, const config_t *config, const dataset_
         schedule_warn(config, name, steps);
 }
 
+/* What is asked of the dataset, but for its fields. */
+static void check_data(checking_t *c, const config_t *config, const dataset_info_t *info, bool is_whole, const char *name)
+{
+    if (info && validation_window_seconds(config->evaluate.window) > 0)
+        look(c, dataset_times_check(info, config->data.path, "evaluate.window"));
+    if (is_whole) {
+        check_schedule(c, config, info, name);
+        look(c, splits_check_config(config));
+    }
+    if (c->compares)
+        look(c, splits_check_same_label(variant(c, 0), variant_name(c, 0), config, name));
+}
+
 static void check_variant(checking_t *c, int v, const dataset_info_t *info, bool is_whole)
 {
     const config_t *config = variant(c, v);
     const char *name = variant_name(c, v);
-    if (info) {
-        const status_t status = check_fields(config, info, name);
-        look(c, status);
-        if (status != ST_OK)
-            return;
+    check_data(c, config, info, is_whole, name);
+    if (info && check_fields(config, info, name) != ST_OK) {
+        c->found++;
+        info = NULL; /* what follows is about its fields */
     }
-    if (info && validation_window_seconds(config->evaluate.window) > 0)
-        look(c, dataset_times_check(info, config->data.path, "evaluate.window"));
-    if (is_whole)
-        check_schedule(c, config, info, name);
     config_t *first = NULL;
     if (*config->warm_start && info && config_for_replica(config, 0, &first) == ST_OK)
         look(c, warm_start_check(first, info));

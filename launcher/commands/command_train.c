@@ -455,17 +455,12 @@ static status_t check_datasets(const comparison_t *c)
             break;
         char difference[INPUT_FIELDS_DIFFERENCE_BYTES] = "they have other examples";
         input_fields_difference(&first.inputs, &other.inputs, difference);
-        if (strcmp(other.config->data.label, first.config->data.label) != 0)
-            status =
-                FAIL(ST_INPUT,
-                     "variants %s and %s have different labels (data.label '%s' and '%s'); predictions can be compared over "
-                     "one only",
-                     variant_name(c, 0), variant_name(c, v), first.config->data.label, other.config->data.label);
-        else if (other.scored != first.scored)
+        status = splits_check_same_label(first.config, variant_name(c, 0), other.config, variant_name(c, v));
+        if (status == ST_OK && other.scored != first.scored)
             status = FAIL(
                 ST_INPUT, "variants %s and %s would be scored on the %s and the %s split; give them the same evaluate.split",
                 variant_name(c, 0), variant_name(c, v), dataset_split_name(first.scored), dataset_split_name(other.scored));
-        else if (other.dataset_hash != first.dataset_hash)
+        else if (status == ST_OK && other.dataset_hash != first.dataset_hash)
             status = FAIL(
                 ST_INPUT,
                 "variants %s and %s have different datasets (%s and %s: %s); predictions can be compared over one dataset only",

@@ -110,7 +110,8 @@ static status_t finish_run(coordinator_t *c, const coordinator_run_t *run, manif
 }
 
 /* weight: of the split that is scored, NULL: none. */
-static void fill_result(coordinator_t *c, const float *weight, replica_result_t *r, double wall_seconds, double own_cpu_seconds)
+static void fill_result(coordinator_t *c, split_t scored, const float *weight, replica_result_t *r, double wall_seconds,
+                        double own_cpu_seconds)
 {
     predictions_t *p = &c->predictions;
     run_totals_t t = {.peak_rss_bytes = c->shards.peak_rss_bytes + clock_peak_rss_bytes(),
@@ -121,10 +122,9 @@ static void fill_result(coordinator_t *c, const float *weight, replica_result_t 
     const double examples = (double)t.examples;
     run_result_evaluate(&r->quality, p->p, p->label, weight, dataset_info(c->dataset)->has_group ? p->group : NULL, p->rows);
     if (r->quality.normalised_entropy > 1)
-        log_warn("the evaluation logloss of %.5f is %.3f times that of the evaluation split's base rate without any model; "
-                 "look at the "
+        log_warn("the %s logloss of %.5f is %.3f times that of the %s split's base rate without any model; look at the "
                  "learning rates, at train.epochs and at the sizes of numeric fields",
-                 r->quality.logloss, r->quality.normalised_entropy);
+                 dataset_split_name(scored), r->quality.logloss, r->quality.normalised_entropy, dataset_split_name(scored));
     r->quality.progressive_logloss = progressive_logloss(c->progressive);
     r->quality.training_logloss = progressive_training_logloss(c->progressive);
     r->quality.clipped_share = c->clipped_most;
@@ -153,7 +153,7 @@ static status_t measure(coordinator_t *c, manifest_t *manifest, int64_t start_ns
 {
     float *weight;
     TRY(coordinator_read_weights(c, manifest->scored, &weight));
-    fill_result(c, weight, &manifest->result, (double)(net_now_ns(c->o.net) - start_ns) * 1e-9,
+    fill_result(c, manifest->scored, weight, &manifest->result, (double)(net_now_ns(c->o.net) - start_ns) * 1e-9,
                 clock_cpu_seconds() - cpu_start);
     mem_free(weight);
     return ST_OK;

@@ -189,6 +189,16 @@ status_t splits_check_config(const config_t *config)
     return check_metric(&splits, config);
 }
 
+status_t splits_check_same_label(const config_t *a, const char *name_a, const config_t *b, const char *name_b)
+{
+    if (strcmp(a->data.label, b->data.label) == 0)
+        return ST_OK;
+    return FAIL(
+        ST_INPUT,
+        "variants %s and %s have different labels (data.label '%s' and '%s'); predictions can be compared over one only",
+        name_a, name_b, a->data.label, b->data.label);
+}
+
 static status_t check_dataset(const config_t *config, const char *who)
 {
     const char *path = config->data.path;

@@ -37,6 +37,9 @@ WARN_UNUSED status_t splits_check_labels(const splits_t *splits, const char *pat
  * split that is evaluated or scored, or what evaluate.metric needs to be a number. */
 WARN_UNUSED status_t splits_check_config(const config_t *config);
 
+/* splits_check_same_label - ST_INPUT where two variants that are to be compared have different labels. */
+WARN_UNUSED status_t splits_check_same_label(const config_t *a, const char *name_a, const config_t *b, const char *name_b);
+
 /* splits_check_experiment - the first two and the last, for the datasets of all variants; `who` names the command. */
 WARN_UNUSED status_t splits_check_experiment(const experiment_t *experiment, const char *who);
 

@@ -12,6 +12,7 @@
 #include "common/data/field_text.h"
 #include "common/data/time_text.h"
 #include "launcher/ingest/input_format.h"
+#include "launcher/ingest/sources.h"
 
 #define CELLS_MOST (INT64_C(8) << 20) /* 17 bytes each */
 #define COUNTED_MOST INT64_C(2000000) /* rows that are read to be counted */
@@ -403,7 +404,7 @@ status_t sample_read(const char *path, sample_t *out)
     struct stat facts;
     status_t status;
     *out = (sample_t){0};
-    if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
+    if (strcmp(path, SOURCE_STDIN) == 0 || (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode)))
         return FAIL(ST_INPUT, "%s: is no file; it is looked at here and imported later, so it must be one that stays", path);
     TRY(find_format(path, &out->format));
     TRY(text_reader_open(path, false, &reader));

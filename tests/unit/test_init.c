@@ -365,10 +365,10 @@ static void test_check_says_all(void **state)
                              "variants:\n"
                              "  - {name: a}\n"
                              "  - {name: b, data: {input: broken.csv, schema: schema.yaml}, teacher: {run: nowhere}}\n"
-                             "  - {name: c, data: {input: two.csv, schema: schema.yaml}, warm_start: nothing}\n"
+                             "  - {name: c, data: {input: two.csv, schema: schema.yaml, label: other}, warm_start: nothing}\n"
                              "  - {name: d, data: {input: two.csv, schema: schema.yaml}, complexity: {match: c},\n"
                              "     model: {components: 64}}\n"
-                             "  - {name: e, data: {path: some}}\n");
+                             "  - {name: e, data: {path: some}, evaluate: {every: 2, patience: 2, metric: pqauc_loss}}\n");
     char *words[] = {(char *)(uintptr_t) "smelter", NULL};
     options_t options = {.argument = path, .argv = words, .out = test_path("runs")};
     catch_start();
@@ -381,7 +381,9 @@ static void test_check_says_all(void **state)
     assert_caught("nothing holds no finished run");
     assert_caught("variant d: complexity.match cannot be met");
     assert_caught("1 of 61 rows have no label, and can be scored by smelter predict alone");
-    assert_caught("c.yaml: 7 things would go wrong, as said above");
+    assert_caught("variants a and c have different labels (data.label '' and 'other')");
+    assert_caught("evaluate.metric pqauc_loss is no number: the dataset has no group column");
+    assert_caught("c.yaml: 9 things would go wrong, as said above");
 }
 
 int main(void)
