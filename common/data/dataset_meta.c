@@ -339,7 +339,9 @@ void dataset_block_key(char out[DATASET_KEY_BYTES], int64_t block)
 
 double dataset_meta_number(const dataset_field_t *field, float number)
 {
-    const double x = number / field->scale + field->mean;
+    double x = number / field->scale + field->mean;
+    if (fabs(x) < 1e-7 * fabs(field->mean)) /* which is what the rounding of a number makes of 0 */
+        x = 0.0;
     const bool is_log = strcmp(field->rules.transform, schema_transform_word(TRANSFORM_LOG1P)) == 0;
     return is_log ? copysign(real_expm1(fabs(x)), x) : x;
 }

@@ -14,6 +14,7 @@
 #include "common/base/memory.h"
 #include "common/data/cross_key.h"
 #include "common/data/dataset_file.h"
+#include "common/data/dataset_meta.h"
 #include "common/data/value_count.h"
 #include "common/files/file.h"
 #include "common/texts/shown_key.h"
@@ -416,7 +417,34 @@ static void test_what_is_damaged_is_said_once(void **state)
     assert_ptr_equal(strchr(catch_text(), '\n'), strrchr(catch_text(), '\n'));
     shown_values_destroy(&shown);
     dataset_close(&dataset);
+
+    path = import_string("label: y\ncolumns: [k]\n", "y,k\n1,a\n0,b\n0,c\n");
     mem_free(texts);
+    texts = mem_printf("%s/" DATASET_TEXTS, path);
+    FILE *piece = fopen(texts, "r+");
+    assert_non_null(piece);
+    assert_true(fseek(piece, 60, SEEK_SET) == 0 && fputs("XX", piece) >= 0 && fclose(piece) == 0);
+    const char *more = test_write("more.csv", "y,k\n1,d\n");
+    catch_start();
+    assert_int_equal(import_append(&more, 1, NULL, -1, path, true, false), ST_OK);
+    catch_stop();
+    assert_caught(": data.texts has a damaged piece at byte 8; texts of its values are lost where rows are appended\n");
+    mem_free(texts);
+}
+
+/* A number is stored with rounding: what was 0 is shown as 0. */
+static void test_nought_is_shown_as_nought(void **state)
+{
+    (void)state;
+    const char *path = import_string("label: y\ncolumns: [{name: n, kind: numeric, transform: standardise}]\n",
+                                     "y,n\n1,0\n0,1\n0,2\n1,3\n0,4\n1,6\n");
+    dataset_t *dataset;
+    dataset_example_t example;
+    const int64_t first = 0;
+    assert_int_equal(dataset_open(path, 1 << 20, &dataset), ST_OK);
+    assert_int_equal(dataset_fetch(dataset, &first, 1, &example), ST_OK);
+    assert_true(dataset_meta_number(&dataset_info(dataset)->fields[0], example.block->numeric[0]) == 0.0);
+    dataset_close(&dataset);
 }
 
 int main(void)
@@ -433,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_what_is_left_out_is_said),
         cmocka_unit_test(test_cores_change_nothing),
         cmocka_unit_test(test_what_is_damaged_is_said_once),
+        cmocka_unit_test(test_nought_is_shown_as_nought),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@ typedef struct former {
     dataset_writer_t *writer;
     dataset_file_t *file;
     kept_texts_t *kept; /* or NULL */
+    bool has_warned;    /* that something is wrong with it */
     uint8_t *split;     /* [rows] split_t of each */
     value_top_t *known; /* [fields][DATASET_TOP] values whose texts are known, by key */
     int *known_count;   /* [fields] */
@@ -51,13 +52,28 @@ static void find_texts(former_t *f)
     }
 }
 
-/* As it was kept; or, of a dataset that keeps no texts, of the most frequent values. */
-static dataset_text_t text_of(const former_t *f, int field, uint64_t key)
+static void warn_of(former_t *f, const char *fault)
 {
-    char fault[KEPT_TEXTS_FAULT];
+    if (*fault && !f->has_warned)
+        log_warn("dataset %s: " DATASET_TEXTS " %s; texts of its values are lost where rows are appended", f->path, fault);
+    f->has_warned = f->has_warned || *fault;
+}
+
+static bool find_kept(former_t *f, uint64_t key, kept_text_t *out)
+{
+    char fault[KEPT_TEXTS_FAULT] = "";
+    const bool is_there = f->kept && kept_texts_find(f->kept, key, out, fault);
+    if (!is_there)
+        warn_of(f, fault);
+    return is_there;
+}
+
+/* As it was kept; or, of a dataset that keeps no texts, of the most frequent values. */
+static dataset_text_t text_of(former_t *f, int field, uint64_t key)
+{
     kept_text_t kept;
     const value_top_t wanted = {.key = key};
-    if (f->kept && kept_texts_find(f->kept, key, &kept, fault))
+    if (find_kept(f, key, &kept))
         return (dataset_text_t){kept.at, (int)kept.bytes};
     const value_top_t *found =
         bsearch(&wanted, &f->known[(size_t)field * DATASET_TOP], (size_t)f->known_count[field], sizeof wanted, by_key);
@@ -65,12 +81,10 @@ static dataset_text_t text_of(const former_t *f, int field, uint64_t key)
 }
 
 /* Where no field has the same texts. */
-static dataset_text_t group_text_of(const former_t *f, uint64_t group)
+static dataset_text_t group_text_of(former_t *f, uint64_t group)
 {
-    char fault[KEPT_TEXTS_FAULT];
     kept_text_t kept;
-    const bool is_there =
-        f->kept && kept_texts_index(f->kept)->groups.kept > 0 && kept_texts_find(f->kept, group, &kept, fault);
+    const bool is_there = f->kept && kept_texts_index(f->kept)->groups.kept > 0 && find_kept(f, group, &kept);
     return is_there ? (dataset_text_t){kept.at, (int)kept.bytes} : (dataset_text_t){NULL, 0};
 }
 
@@ -184,8 +198,7 @@ status_t former_rows_put(const char *path, const dataset_t *dataset, dataset_wri
     f.multi_count = MEM_ARRAY(int32_t, f.meta->info.multi);
     char fault[KEPT_TEXTS_FAULT];
     f.kept = kept_texts_open(path, f.meta->info.content_hash, fault);
-    if (*fault)
-        log_warn("dataset %s: %s; the texts of its values are lost where rows are appended", path, fault);
+    warn_of(&f, fault);
     find_texts(&f);
     find_splits(&f);
     TRY_DONE(dataset_file_open(path, &f.file));
