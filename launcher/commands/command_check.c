@@ -33,6 +33,8 @@
 #include "launcher/ranks/roster.h"
 #include "launcher/run/outdir.h"
 #include "launcher/run/run_reader.h"
+#include "worker/embedding.h"
+#include "worker/network/model.h"
 
 #define ROW_BYTES_BESIDE 48 /* of a row in memory: key, version, count, its place in the index */
 #define MB 1048576.0
@@ -216,13 +218,14 @@ static void add_needs(checking_t *c, const config_t *config, const dataset_info_
     c->disk += runs * rows + kept * rows;
 }
 
-/* Are the fields that the configuration names those of the dataset? */
+/* Are the fields that the configuration names those of the dataset, and can a network be made of them? */
 static status_t check_fields(const config_t *config, const dataset_info_t *info, const char *name)
 {
     table_plan_t plan;
     TRY(field_plan_of_variant(&plan, config, info, config->data.path, name));
+    const input_shape_t input = embedding_shape(&plan, info->numeric);
     table_plan_fini(&plan);
-    return ST_OK;
+    return model_check(config, input);
 }
 
 /* Against the length of the training. */

@@ -78,6 +78,19 @@ bool predict_files_is(const options_t *options)
     return strcmp(input, SOURCE_STDIN) == 0 || file_exists(input) || strpbrk(input, "*?[{");
 }
 
+/* A file of the run, also of one that a checkpoint's folder is of; **owned**. */
+static char *run_file(const char *run, const char *file)
+{
+    char *dir = path_absolute(run), *name = strrchr(dir, '/');
+    int64_t step;
+    if (name && checkpoint_step_of(name + 1, &step))
+        for (int up = 0; up < 3 && (name = strrchr(dir, '/')); up++)
+            *name = 0;
+    char *path = run_path(dir, file);
+    mem_free(dir);
+    return path;
+}
+
 static status_t find_scorers(const char *folder, scorers_t *out)
 {
     int n = 0;
@@ -87,6 +100,14 @@ static status_t find_scorers(const char *folder, scorers_t *out)
                     "experiment",
                     folder);
     if (!is_variant(folder)) {
+        char *config = run_file(folder, FILE_CONFIG);
+        const bool is_run = file_exists(config);
+        mem_free(config);
+        if (!is_run)
+            return FAIL(ST_INPUT,
+                        "%s is no run: it has no " FILE_CONFIG
+                        "; name the folder of a finished run, of a checkpoint, or of a variant of an experiment",
+                        folder);
         out->run = MEM_ARRAY(char *, 1);
         out->run[out->n++] = mem_strdup(folder);
         return ST_OK;
@@ -103,19 +124,6 @@ static status_t find_scorers(const char *folder, scorers_t *out)
 }
 
 /* ---- the schema ---- */
-
-/* A file of the run, also of one that a checkpoint's folder is of; **owned**. */
-static char *run_file(const char *run, const char *file)
-{
-    char *dir = path_absolute(run), *name = strrchr(dir, '/');
-    int64_t step;
-    if (name && checkpoint_step_of(name + 1, &step))
-        for (int up = 0; up < 3 && (name = strrchr(dir, '/')); up++)
-            *name = 0;
-    char *path = run_path(dir, file);
-    mem_free(dir);
-    return path;
-}
 
 static status_t run_config(const char *run, config_t **out)
 {

@@ -150,6 +150,7 @@ $T/none $T/data --out $T/x|$T/none does not exist; name the folder of a finished
 $T $T/data --out $T/x|$T holds no finished run
 $T/run $T/none --out $T/x|dataset $T/none does not exist
 $T/run $T/file --out $T/x|$T/run: the schema that its data were imported by is not where it was
+$T $T/all.csv --out $T/x|$T is no run: it has no config.yaml; name the folder of a finished run
 $T/numeric $T/all.csv --columns z --out $T/x|$T/all.csv: no column z, which --columns wants
 $T/run $T/data --schema x --out $T/x|$T/data is a dataset, which is scored as it was imported
 $T/run $T/data --columns x --out $T/x|dataset $T/data: no field x, which --columns wants; the fields begin with n1, and there is group_id

@@ -358,17 +358,18 @@ static void test_check_says_all(void **state)
         import_text(write_rows("some.csv", "label,b,item\n,1,2\n", 60, put_two), schema, test_path("some"), false, false),
         ST_OK);
     schema_destroy(&schema);
-    const char *path =
-        test_write("c.yaml", "name: all\ndata: {path: gone}\n"
-                             "cluster: {workers: 3}\ntrain: {lanes: 4}\n"
-                             "experiment: {replicas: 1}\nmodel: {hidden: [2]}\n"
-                             "variants:\n"
-                             "  - {name: a}\n"
-                             "  - {name: b, data: {input: broken.csv, schema: schema.yaml}, teacher: {run: nowhere}}\n"
-                             "  - {name: c, data: {input: two.csv, schema: schema.yaml, label: other}, warm_start: nothing}\n"
-                             "  - {name: d, data: {input: two.csv, schema: schema.yaml}, complexity: {match: c},\n"
-                             "     model: {components: 64}}\n"
-                             "  - {name: e, data: {path: some}, evaluate: {every: 2, patience: 2, metric: pqauc_loss}}\n");
+    const char *path = test_write(
+        "c.yaml",
+        "name: all\ndata: {path: gone}\n"
+        "cluster: {workers: 3}\ntrain: {lanes: 4}\n"
+        "experiment: {replicas: 1}\nmodel: {hidden: [2]}\n"
+        "variants:\n"
+        "  - {name: a}\n"
+        "  - {name: b, data: {input: broken.csv, schema: schema.yaml}, teacher: {run: nowhere}}\n"
+        "  - {name: c, data: {input: two.csv, schema: schema.yaml, label: other}, warm_start: nothing}\n"
+        "  - {name: d, data: {input: two.csv, schema: schema.yaml}, complexity: {match: c},\n"
+        "     model: {components: 64}}\n"
+        "  - {name: e, data: {path: some}, model: {parts: [fm]}, evaluate: {every: 2, patience: 2, metric: pqauc_loss}}\n");
     char *words[] = {(char *)(uintptr_t) "smelter", NULL};
     options_t options = {.argument = path, .argv = words, .out = test_path("runs")};
     catch_start();
@@ -383,7 +384,8 @@ static void test_check_says_all(void **state)
     assert_caught("1 of 61 rows have no label, and can be scored by smelter predict alone");
     assert_caught("variants a and c have different labels (data.label '' and 'other')");
     assert_caught("evaluate.metric pqauc_loss is no number: the dataset has no group column");
-    assert_caught("c.yaml: 9 things would go wrong, as said above");
+    assert_caught("multiplies fields with one another, and the dataset has one alone");
+    assert_caught("c.yaml: 10 things would go wrong, as said above");
 }
 
 int main(void)

@@ -117,8 +117,7 @@ static void create_steps(model_t *model, const config_t *config)
     }
 }
 
-status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, input_shape_t input,
-                         int lane_rows, model_t **out)
+static status_t check(const part_ops_t *const *list, const config_t *config, input_shape_t input)
 {
     if (input.columns + input.fields < 1)
         return FAIL(ST_INPUT, "%s: the network has %d inputs; the dataset must have at least one column", config->name,
@@ -128,6 +127,13 @@ status_t model_create_of(const part_ops_t *const *list, const config_t *config, 
         if (why)
             return FAIL(ST_INPUT, "%s: %s", config->name, why);
     }
+    return ST_OK;
+}
+
+status_t model_create_of(const part_ops_t *const *list, const config_t *config, int component, input_shape_t input,
+                         int lane_rows, model_t **out)
+{
+    TRY(check(list, config, input));
     ASSERT(lane_rows >= 1 && component >= 0);
     gemm_init();
 
@@ -150,6 +156,13 @@ status_t model_create(const config_t *config, int component, input_shape_t input
     const part_ops_t *list[PARTS_MOST + 1];
     part_list(config, list);
     return model_create_of(list, config, component, input, lane_rows, out);
+}
+
+status_t model_check(const config_t *config, input_shape_t input)
+{
+    const part_ops_t *list[PARTS_MOST + 1];
+    part_list(config, list);
+    return check(list, config, input);
 }
 
 void model_destroy(model_t **model_ref)

@@ -37,6 +37,9 @@ static inline input_shape_t input_of_numbers(int columns)
 WARN_UNUSED status_t model_create(const config_t *config, int component, input_shape_t input, int lane_rows, model_t **out);
 void model_destroy(model_t **model);
 
+/* model_check - ST_INPUT where there is no such network: as model_create, without one. */
+WARN_UNUSED status_t model_check(const config_t *config, input_shape_t input);
+
 /* model_kernel - what makes the products of networks of that configuration; NULL: OpenBLAS. */
 const product_kernel_t *model_kernel(const config_t *config);
 
