@@ -63,10 +63,11 @@ bool product_is_slow(const product_kernel_t *kernel)
         if (strncasecmp(core + strlen(", kernel "), fused[i], strlen(fused[i])) == 0)
             return false;
 #if defined(__x86_64__)
-    return !kernel && product_avx2.is_here();
+    const bool is_fused_here = product_avx2.is_here();
 #else
-    return false;
+    const bool is_fused_here = false; /* OpenBLAS has no other kernels there */
 #endif
+    return !kernel && is_fused_here;
 }
 
 bool product_texts_agree(const char *a, const char *b)
