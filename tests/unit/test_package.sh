@@ -4,19 +4,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 build=$1
-T=$(mktemp -d "${TMPDIR:-/tmp}/smelter-package.XXXXXX")
-trap 'rm -rf "$T"' EXIT
-failed=0
-
-check() { # check NAME COMMAND...
-    if "${@:2}" >"$T/said" 2>&1; then
-        echo "ok - $1"
-    else
-        head -n 20 "$T/said" | sed 's/^/# /'
-        echo "not ok - $1"
-        failed=1
-    fi
-}
+. tests/lib/checks.sh
 
 for tool in dpkg-shlibdeps dpkg-deb strip; do
     if ! command -v $tool >/dev/null; then

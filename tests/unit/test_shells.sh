@@ -5,19 +5,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 build=$1
 smelter=$build/smelter
-T=$(mktemp -d "${TMPDIR:-/tmp}/smelter-shells.XXXXXX")
-trap 'rm -rf "$T"' EXIT
-failed=0
-
-check() { # check NAME COMMAND...
-    if "${@:2}" >"$T/said" 2>&1; then
-        echo "ok - $1"
-    else
-        head -n 20 "$T/said" | sed 's/^/# /'
-        echo "not ok - $1"
-        failed=1
-    fi
-}
+. tests/lib/checks.sh
 commands=$("$smelter" --help | sed -nE 's/^  ([a-z-]+) +[a-z].*/\1/p')
 
 # Every --help in a terminal of 80 columns, whose words are those of a pipe.
