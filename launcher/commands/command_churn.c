@@ -38,20 +38,6 @@ typedef struct scored_version {
 
 /* ---- datasets -------------------------------------------------------------------------------------------------------- */
 
-/* The label that a version was trained on, where the dataset has it. */
-static status_t choose_label(const scored_version_t *version, dataset_t *dataset)
-{
-    run_reader_t run;
-    if (version->replicas == 0 || dataset_info(dataset)->labels == 1)
-        return ST_OK;
-    TRY(run_reader_open(version->run[0], RUN_CONFIG, &run));
-    status_t status = run_reader_config(&run);
-    if (status == ST_OK)
-        status = dataset_choose_label(dataset, run.config->data.label);
-    run_reader_fini(&run);
-    return status;
-}
-
 static status_t open_evaluated(const char *path, const scored_version_t *version, evaluated_t *out)
 {
     out->path = path;
@@ -59,7 +45,8 @@ static status_t open_evaluated(const char *path, const scored_version_t *version
         return FAIL(ST_INPUT, "%s%s %s; make it with smelter import by the run's schema", file_exists(path) ? "" : "dataset ",
                     path, file_exists(path) ? "is no dataset" : "does not exist");
     TRY(dataset_open(path, CACHE, &out->dataset));
-    TRY(choose_label(version, out->dataset));
+    if (version->replicas > 0)
+        TRY(run_reader_choose_label(version->run[0], out->dataset));
     out->split.eval_examples = dataset_info(out->dataset)->eval_rows;
     if (out->split.eval_examples == 0)
         return FAIL(ST_INPUT, "dataset %s: the evaluation split is empty, so there is nothing to compare on", path);
@@ -124,61 +111,19 @@ static void fini_version(scored_version_t *version)
     mem_free(version->p);
 }
 
-/* Of its own evaluation, where that was of this very split. */
-static status_t own_predictions(const char *dir, const dataset_info_t *info, float **out)
-{
-    run_reader_t run;
-    status_t status = ST_OK;
-    TRY(run_reader_open(dir, 0, &run));
-    if (run.is_finished && run.manifest.dataset_hash == info->content_hash && run.manifest.scored == SPLIT_EVAL &&
-        run.manifest.predictions == info->eval_rows) {
-        status = manifest_open_predictions(&run.manifest, dir);
-        float *p = MEM_ARRAY(float, info->eval_rows);
-        if (status == ST_OK) {
-            const scores_t scores = replica_scores(&run.manifest.result, info->eval_rows);
-            status = scores_load(&scores, p);
-        }
-        if (status == ST_OK)
-            *out = p;
-        else
-            mem_free(p);
-    }
-    run_reader_fini(&run);
-    return status;
-}
-
-static status_t read_scores(const char *path, int64_t rows, float **out)
-{
-    char *data;
-    size_t bytes;
-    TRY(file_read(path, &data, &bytes));
-    if (bytes != (size_t)rows * sizeof **out) {
-        mem_free(data);
-        return FAIL(ST_CORRUPT, "%s has %zu bytes and not %" PRId64 " floats; was it changed meanwhile?", path, bytes, rows);
-    }
-    *out = (float *)(void *)data; /* as aligned as all of mem_alloc */
-    return ST_OK;
-}
-
 /* The first n replicas. */
 static status_t score(scored_version_t *version, int32_t n, const evaluated_t *evaluated, const char *scratch,
                       const options_t *options)
 {
     const dataset_info_t *info = dataset_info(evaluated->dataset);
-    char *stem = mem_printf("%s/scores", scratch), *raw = mem_printf("%s.f32", stem);
-    status_t status = ST_OK;
-    for (int32_t r = 0; r < n && status == ST_OK; r++) {
-        status = own_predictions(version->run[r], info, &version->p[r]);
-        if (status != ST_OK || version->p[r])
+    for (int32_t r = 0; r < n; r++) {
+        TRY(run_reader_scores(version->run[r], info->content_hash, SPLIT_EVAL, info->eval_rows, &version->p[r]));
+        if (version->p[r])
             continue;
         version->scored++;
-        status = predict_command(options, version->run[r], evaluated->path, NULL, NULL, stem);
-        if (status == ST_OK)
-            status = read_scores(raw, info->eval_rows, &version->p[r]);
+        TRY(predict_scores(options, version->run[r], evaluated->path, NULL, NULL, scratch, info->eval_rows, &version->p[r]));
     }
-    mem_free(raw);
-    mem_free(stem);
-    return status;
+    return ST_OK;
 }
 
 /* Both are scored, on a scratch folder that is gone afterwards: beside the results, which all hosts see, or of this machine. */

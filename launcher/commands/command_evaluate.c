@@ -2,11 +2,9 @@
  *
  * A run that was scored on this very split has its predictions; for any other a job of `smelter predict` is started, so
  * whatever that refuses is refused here, in its words. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/launch.h"
 #include "common/config/validation.h"
@@ -42,20 +40,6 @@ typedef struct evaluating {
     float **p; /* **owned**, [runs.n] of [examples.n] */
 } evaluating_t;
 
-/* The label that the run was trained on. */
-static status_t choose_label(const char *dir, dataset_t *dataset)
-{
-    run_reader_t run;
-    if (dataset_info(dataset)->labels == 1)
-        return ST_OK;
-    TRY(run_reader_open(dir, RUN_CONFIG, &run));
-    status_t status = run_reader_config(&run);
-    if (status == ST_OK)
-        status = dataset_choose_label(dataset, run.config->data.label);
-    run_reader_fini(&run);
-    return status;
-}
-
 static status_t read_times(dataset_t *dataset, const char *path, split_t split, int64_t seconds, examples_t *out)
 {
     if (seconds == 0)
@@ -78,7 +62,7 @@ static status_t read_examples(evaluating_t *e, split_t split)
     out->group = info->has_group ? MEM_ARRAY(uint64_t, out->n) : NULL;
     out->weight = info->has_weight ? MEM_ARRAY(float, out->n) : NULL;
     status_t status;
-    TRY_DONE(choose_label(dir, dataset));
+    TRY_DONE(run_reader_choose_label(dir, dataset));
     if (out->n == 0)
         TRY_DONE(FAIL(ST_INPUT, "dataset %s: the %s split is empty, so there is nothing to evaluate on", path,
                       dataset_split_name(split)));
@@ -89,65 +73,20 @@ done:
     return status;
 }
 
-/* What the run itself has predicted for these examples; *out stays NULL where it has not. */
-static status_t own_predictions(const char *dir, uint64_t content_hash, split_t split, int64_t n, float **out)
-{
-    run_reader_t run;
-    char *manifest = run_path(dir, FILE_MANIFEST);
-    const bool is_finished = file_exists(manifest);
-    status_t status = ST_OK;
-    mem_free(manifest);
-    if (!is_finished)
-        return ST_OK;
-    TRY(run_reader_open(dir, 0, &run));
-    if (run.is_finished && run.manifest.dataset_hash == content_hash && run.manifest.scored == split &&
-        run.manifest.predictions == n) {
-        float *p = MEM_ARRAY(float, n);
-        status = manifest_open_predictions(&run.manifest, dir);
-        if (status == ST_OK) {
-            const scores_t scores = replica_scores(&run.manifest.result, n);
-            status = scores_load(&scores, p);
-        }
-        if (status == ST_OK)
-            *out = p;
-        else
-            mem_free(p);
-    }
-    run_reader_fini(&run);
-    return status;
-}
-
-static status_t read_scores(const char *path, int64_t n, float **out)
-{
-    char *data;
-    size_t bytes;
-    TRY(file_read(path, &data, &bytes));
-    *out = (float *)(void *)data; /* as aligned as all of mem_alloc */
-    return bytes == (size_t)n * sizeof **out
-               ? ST_OK
-               : FAIL(ST_CORRUPT, "%s has %zu bytes and not %" PRId64 " floats; was it changed meanwhile?", path, bytes, n);
-}
-
 /* In a folder that is gone afterwards. */
 static status_t score(const evaluating_t *e, const char *run, float **out)
 {
     const char *tmp = getenv("TMPDIR");
-    char *scratch = mem_printf("%s/smelter-evaluate-XXXXXX", tmp && *tmp ? tmp : "/tmp"), *stem = NULL, *raw = NULL;
+    char *scratch = mem_printf("%s/smelter-evaluate-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     status_t status;
     if (!mkdtemp(scratch)) {
         status = FAIL(ST_INPUT, "%s cannot be made: %m; choose another TMPDIR", scratch);
         mem_free(scratch);
         return status;
     }
-    stem = mem_printf("%s/scores", scratch);
-    raw = mem_printf("%s.f32", stem);
-    status = predict_command(e->options, run, e->options->second, e->split, NULL, stem);
-    if (status == ST_OK)
-        status = read_scores(raw, e->examples.n, out);
+    status = predict_scores(e->options, run, e->options->second, e->split, NULL, scratch, e->examples.n, out);
     const status_t removed = dir_remove_tree(scratch);
     mem_free(scratch);
-    mem_free(stem);
-    mem_free(raw);
     return status == ST_OK ? removed : status;
 }
 
@@ -216,7 +155,7 @@ static status_t evaluate(evaluating_t *e, split_t split)
     TRY(read_examples(e, split));
     e->p = MEM_ARRAY(float *, e->runs.n);
     for (int r = 0; r < e->runs.n; r++) {
-        TRY(own_predictions(e->runs.folder[r], e->content_hash, split, e->examples.n, &e->p[r]));
+        TRY(run_reader_scores(e->runs.folder[r], e->content_hash, split, e->examples.n, &e->p[r]));
         if (!e->p[r])
             TRY(score(e, e->runs.folder[r], &e->p[r]));
     }

@@ -331,8 +331,8 @@ static status_t read_examples(file_scoring_t *f)
 
 /* ---- scores ---- */
 
-status_t predict_command(const options_t *options, const char *run, const char *dataset, const char *split, const char *deploy,
-                         const char *stem)
+static status_t predict_command(const options_t *options, const char *run, const char *dataset, const char *split,
+                                const char *deploy, const char *stem)
 {
     options_t o = {.argument = run, .second = dataset, .out = stem, .split = split, .mode = options->mode};
     char **argv = MEM_ARRAY(char *, 2 * options->n_sets + 16);
@@ -358,23 +358,30 @@ status_t predict_command(const options_t *options, const char *run, const char *
     return status;
 }
 
-static status_t score(file_scoring_t *f, const char *run, const char *deploy)
+status_t predict_scores(const options_t *options, const char *run, const char *dataset, const char *split, const char *deploy,
+                        const char *scratch, int64_t n, float **p)
 {
-    char *stem = mem_printf("%s/scores", f->scratch), *raw = mem_printf("%s.f32", stem), *data = NULL;
+    char *stem = mem_printf("%s/scores", scratch), *raw = mem_printf("%s.f32", stem), *data = NULL;
     size_t bytes = 0;
     status_t status;
-    TRY_DONE(predict_command(f->options, run, f->dataset, f->split, deploy, stem));
+    TRY_DONE(predict_command(options, run, dataset, split, deploy, stem));
     TRY_DONE(file_read(raw, &data, &bytes));
-    if (bytes != (size_t)f->rows * sizeof **f->p)
-        TRY_DONE(
-            FAIL(ST_CORRUPT, "%s has %zu bytes and not %" PRId64 " floats; was it changed meanwhile?", raw, bytes, f->rows));
-    f->p[f->members++] = (float *)(void *)data; /* as aligned as all of mem_alloc */
+    if (bytes != (size_t)n * sizeof **p)
+        TRY_DONE(FAIL(ST_CORRUPT, "%s has %zu bytes and not %" PRId64 " floats; was it changed meanwhile?", raw, bytes, n));
+    *p = (float *)(void *)data; /* as aligned as all of mem_alloc */
     data = NULL;
 done:
     mem_free(data);
     mem_free(stem);
     mem_free(raw);
     return status;
+}
+
+static status_t score(file_scoring_t *f, const char *run, const char *deploy)
+{
+    TRY(predict_scores(f->options, run, f->dataset, f->split, deploy, f->scratch, f->rows, &f->p[f->members]));
+    f->members++;
+    return ST_OK;
 }
 
 static status_t count_components(file_scoring_t *f)

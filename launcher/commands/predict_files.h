@@ -16,10 +16,10 @@ WARN_UNUSED status_t predict_split_of(const options_t *options, split_t *out);
 
 WARN_UNUSED status_t predict_files(const options_t *options);
 
-/* predict_command - smelter predict of one run and a dataset, as a command line of its own, by which mpirun starts its ranks,
- * with the --set and --mode of `options`. split, and deploy (key=value, of a component): or NULL. What it prints is left
- * out. */
-WARN_UNUSED status_t predict_command(const options_t *options, const char *run, const char *dataset, const char *split,
-                                     const char *deploy, const char *stem);
+/* predict_scores - *p: the predictions of one run, **owned**, by smelter predict of a dataset of n examples: as a command line
+ * of its own, by which mpirun starts its ranks, with the --set and --mode of `options`. split, and deploy (key=value, of a
+ * component): or NULL. Its files lie in `scratch` then; what it prints is left out. */
+WARN_UNUSED status_t predict_scores(const options_t *options, const char *run, const char *dataset, const char *split,
+                                    const char *deploy, const char *scratch, int64_t n, float **p);
 
 #endif

@@ -152,3 +152,39 @@ status_t run_reader_probes(run_reader_t *run, probe_reader_t *out)
     TRY(run_reader_want(run, RUN_PROBES | RUN_PROBE_STEPS));
     return probe_reader_read(run->dir, INT64_MAX, out);
 }
+
+status_t run_reader_scores(const char *dir, uint64_t dataset_hash, split_t split, int64_t n, float **out)
+{
+    run_reader_t run;
+    status_t status = ST_OK;
+    *out = NULL;
+    TRY(run_reader_open(dir, 0, &run));
+    if (run.is_finished && run.manifest.dataset_hash == dataset_hash && run.manifest.scored == split &&
+        run.manifest.predictions == n) {
+        float *p = MEM_ARRAY(float, n);
+        status = manifest_open_predictions(&run.manifest, dir);
+        if (status == ST_OK) {
+            const scores_t scores = replica_scores(&run.manifest.result, n);
+            status = scores_load(&scores, p);
+        }
+        if (status == ST_OK)
+            *out = p;
+        else
+            mem_free(p);
+    }
+    run_reader_fini(&run);
+    return status;
+}
+
+status_t run_reader_choose_label(const char *dir, dataset_t *dataset)
+{
+    run_reader_t run;
+    if (dataset_info(dataset)->labels == 1)
+        return ST_OK;
+    TRY(run_reader_open(dir, RUN_CONFIG, &run));
+    status_t status = run_reader_config(&run);
+    if (status == ST_OK)
+        status = dataset_choose_label(dataset, run.config->data.label);
+    run_reader_fini(&run);
+    return status;
+}

@@ -12,6 +12,7 @@
 #define SMELTER_RUN_READER_H
 
 #include "common/config/table_plan.h"
+#include "common/data/dataset.h"
 #include "launcher/metrics/curve.h"
 #include "launcher/metrics/probe_reader.h"
 #include "launcher/metrics/step_digest_reader.h"
@@ -56,6 +57,12 @@ WARN_UNUSED status_t run_reader_teacher(const run_reader_t *run, soft_labels_t k
  * do not end with its last step. */
 WARN_UNUSED status_t run_reader_curve(const run_reader_t *run, curve_t *out, bool *found);
 WARN_UNUSED status_t run_reader_steps(const run_reader_t *run, step_digest_reader_t *out);
+
+/* run_reader_scores - *out: what a run has itself predicted, as its evaluation, for the n examples of a split of a
+ * dataset, **owned**; NULL where it has not.  run_reader_choose_label - of a dataset with several, the one that the run was
+ * trained on. Both open the run and close it. */
+WARN_UNUSED status_t run_reader_scores(const char *dir, uint64_t dataset_hash, split_t split, int64_t n, float **out);
+WARN_UNUSED status_t run_reader_choose_label(const char *dir, dataset_t *dataset);
 
 /* run_reader_probes - what it predicted for the probe set, until now or in all (probe_reader_read); nothing where there are no
  * such files: nobody needs them, and they may have been removed. Wants the kinds itself. */
